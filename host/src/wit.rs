@@ -1,0 +1,12 @@
+//! Bindings of `wit/tool.wit`, world `tool`.
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "tool",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    with: {
+        "noetl:tool/postgres.connection": crate::capabilities::postgres::Connection,
+        "noetl:tool/postgres.transaction": crate::capabilities::postgres::Transaction,
+    },
+});
