@@ -8,6 +8,11 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::wit::noetl::tool::types;
 
+/// Handles that a guest can hold at once.
+const HANDLES: usize = 1000;
+/// Bytes that one call for random bytes can ask for.
+const RANDOM_BYTES: u64 = 1 << 20;
+
 /// The state behind one instance: the `Store`'s data, dropped with the step.
 pub struct StepState {
     /// Handles that the guest holds.
@@ -18,6 +23,24 @@ pub struct StepState {
     pub log: log::Log,
     /// The step's way to PostgreSQL.
     pub postgres: postgres::Postgres,
+}
+
+impl StepState {
+    /// The state of a step that has just these capabilities.
+    pub fn new(log: log::Log, postgres: postgres::Postgres) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        Self {
+            table,
+            wasi: WasiCtx::builder()
+                .max_random_size(RANDOM_BYTES)
+                .allow_tcp(false)
+                .allow_udp(false)
+                .build(),
+            log,
+            postgres,
+        }
+    }
 }
 
 impl WasiView for StepState {

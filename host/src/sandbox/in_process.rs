@@ -1,0 +1,223 @@
+//! Runs steps in this process.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use wasmtime::component::Linker;
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+
+use super::components::{ComponentCache, Loaded};
+use super::limits::Limiter;
+use super::linker::linker;
+use super::runtime::{SLOTS, engine, error};
+use super::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, StepRunner, Usage};
+use crate::capabilities::StepState;
+use crate::capabilities::log::Log;
+use crate::capabilities::postgres::{Pools, Postgres};
+use crate::wit::ToolPre;
+use crate::wit::noetl::tool::types::{Invocation, Output, ToolError};
+
+/// What a store holds while a step runs.
+pub(super) struct Running {
+    pub(super) state: StepState,
+    limiter: Limiter,
+}
+
+/// The runner whose instances live in this process.
+pub struct InProcess {
+    engine: Engine,
+    linker: Linker<Running>,
+    cache: ComponentCache,
+    tools: HashMap<String, ToolPre<Running>>,
+    pools: Arc<Pools>,
+    /// Steps wait here for a slot: past the pool's size instantiation fails.
+    slots: Semaphore,
+}
+
+impl InProcess {
+    /// A runner without tools, whose compiled components lie in `cache_dir`.
+    ///
+    /// # Errors
+    /// If the machine can't reserve the address space, or the cache is unsafe.
+    pub fn new(cache_dir: &Path, pools: Arc<Pools>) -> anyhow::Result<Self> {
+        let engine = engine().map_err(error)?;
+        Ok(Self {
+            linker: linker(&engine).map_err(error)?,
+            cache: ComponentCache::open(&engine, cache_dir)?,
+            tools: HashMap::new(),
+            pools,
+            slots: Semaphore::new(SLOTS as usize),
+            engine,
+        })
+    }
+
+    /// Adds the tool `name`, the component in the file `wasm`.
+    ///
+    /// # Errors
+    /// If it is no component, imports what no tool can have, or is no tool.
+    pub fn add_tool(&mut self, name: &str, wasm: &Path) -> anyhow::Result<Loaded> {
+        let loaded = self.cache.load(wasm)?;
+        let pre = self
+            .linker
+            .instantiate_pre(&loaded.component)
+            .and_then(ToolPre::new)
+            .map_err(|e| {
+                anyhow::anyhow!(
+                    "{} is not a tool of the world noetl:tool/tool: {e:#}",
+                    wasm.display()
+                )
+            })?;
+        self.tools.insert(name.into(), pre);
+        Ok(loaded)
+    }
+
+    async fn call(
+        &self,
+        pre: &ToolPre<Running>,
+        request: StepRequest,
+        log: Log,
+        usage: &mut Usage,
+    ) -> Result<Value, StepError> {
+        let limits = request.limits;
+        let deadline = Instant::now() + limits.time;
+        let postgres = Postgres::new(&self.pools, &request.tenant, deadline.into_std());
+        let mut store = Store::new(
+            &self.engine,
+            Running {
+                state: StepState::new(log, postgres),
+                limiter: Limiter::new(limits),
+            },
+        );
+        store.limiter(|running| &mut running.limiter);
+        store.set_hostcall_fuel(limits.output_bytes.saturating_mul(2));
+        store.set_epoch_deadline(1);
+        // Every tick a guest lets others run, and is stopped if its time is over.
+        store.epoch_deadline_callback(move |_| {
+            Ok(if Instant::now() >= deadline {
+                UpdateDeadline::Interrupt
+            } else {
+                UpdateDeadline::Yield(1)
+            })
+        });
+
+        let invocation = Invocation {
+            execution_id: request.execution_id.to_string(),
+            step: request.step,
+            tenant: request.tenant,
+            config: request.config.to_string(),
+            args: request.args.to_string(),
+        };
+        // The timer covers what ticks can't: a guest that waits in a host call.
+        let answer = tokio::time::timeout_at(deadline, async {
+            let tool = pre.instantiate_async(&mut store).await?;
+            tool.call_run(&mut store, &invocation).await
+        })
+        .await;
+
+        let limiter = &store.data().limiter;
+        usage.memory_bytes = limiter.peak_memory;
+        match answer {
+            Err(_) => Err(out_of_time(limits)),
+            Ok(Ok(answer)) => {
+                answer.map_err(|e| tool_error(e, limits)).and_then(|output| parse(output, limits))
+            }
+            Ok(Err(error)) => Err(limiter.error().unwrap_or_else(|| trap(&error, limits))),
+        }
+    }
+}
+
+#[async_trait]
+impl StepRunner for InProcess {
+    fn has_tool(&self, tool: &str) -> bool {
+        self.tools.contains_key(tool)
+    }
+
+    async fn run(&self, request: StepRequest) -> StepOutcome {
+        let started = Instant::now();
+        let log = Log::new(request.limits.log_bytes);
+        let mut usage = Usage::default();
+        let result = match self.tools.get(&request.tool) {
+            Some(pre) => {
+                let _slot = self.slots.acquire().await.expect("never closed");
+                self.call(pre, request, log.clone(), &mut usage).await
+            }
+            None => Err(StepError::new(
+                ErrorCategory::Internal,
+                format!("there is no tool `{}` here", request.tool),
+            )),
+        };
+        usage.duration = started.elapsed();
+        StepOutcome {
+            result,
+            log: log.take(),
+            usage,
+        }
+    }
+}
+
+fn parse(output: Output, limits: Limits) -> Result<Value, StepError> {
+    if output.data.len() > limits.output_bytes {
+        return Err(StepError::new(
+            ErrorCategory::Limit,
+            format!(
+                "the step's result is {} bytes of JSON, more than its limit output_bytes = {}; return less, or ask for a higher output_bytes",
+                output.data.len(),
+                limits.output_bytes
+            ),
+        ));
+    }
+    serde_json::from_str(&output.data).map_err(|e| {
+        StepError::new(
+            ErrorCategory::Trap,
+            format!("the tool returned text that is not JSON: {e}"),
+        )
+    })
+}
+
+fn tool_error(error: ToolError, limits: Limits) -> StepError {
+    match error {
+        ToolError::InvalidInput(m) => StepError::new(ErrorCategory::InvalidInput, m),
+        ToolError::Denied(m) => StepError::new(ErrorCategory::Denied, m),
+        ToolError::Timeout(m) => StepError::new(ErrorCategory::Timeout, m),
+        ToolError::Limit(m) => StepError::new(ErrorCategory::Limit, m),
+        ToolError::Failed(failure) => StepError {
+            category: ErrorCategory::Failed,
+            kind: failure.kind,
+            message: failure.message,
+            code: failure.code,
+            details: failure
+                .details
+                .filter(|details| details.len() <= limits.output_bytes)
+                .and_then(|details| serde_json::from_str(&details).ok()),
+        },
+    }
+}
+
+fn out_of_time(limits: Limits) -> StepError {
+    StepError::new(
+        ErrorCategory::Timeout,
+        format!(
+            "the step was stopped after its limit time = {} ms; make it shorter, or ask for a higher time",
+            limits.time.as_millis()
+        ),
+    )
+}
+
+fn trap(error: &wasmtime::Error, limits: Limits) -> StepError {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => out_of_time(limits),
+        Some(Trap::StackOverflow) => StepError::new(
+            ErrorCategory::Limit,
+            "the step's calls went deeper than its stack; recurse less deeply",
+        ),
+        _ => StepError::new(
+            ErrorCategory::Trap,
+            format!("the tool's instance broke: {}", error.root_cause()),
+        ),
+    }
+}

@@ -1,0 +1,69 @@
+//! What a component can import. An interface that is not here can't be had.
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime::{Engine, Result};
+use wasmtime_wasi::WasiView;
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random};
+use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi_io::bindings::wasi::io;
+
+use super::in_process::Running;
+use crate::capabilities::StepState;
+use crate::wit::noetl::tool::{log, postgres, types};
+
+/// The host's side of every interface: `noetl:tool/*`, and of WASI what the
+/// standard libraries of guest languages can't do without. The file system has
+/// no directory, the environment is empty, and sockets are not there at all.
+pub(super) fn linker(engine: &Engine) -> Result<Linker<Running>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+
+    types::add_to_linker::<_, State>(l, state)?;
+    log::add_to_linker::<_, State>(l, state)?;
+    postgres::add_to_linker::<_, State>(l, state)?;
+
+    io::error::add_to_linker::<_, Handles>(l, |r| &mut r.state.table)?;
+    io::poll::add_to_linker::<_, Handles>(l, |r| &mut r.state.table)?;
+    io::streams::add_to_linker::<_, Handles>(l, |r| &mut r.state.table)?;
+
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, |r| r.state.clocks())?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, |r| r.state.clocks())?;
+
+    random::random::add_to_linker::<_, WasiRandom>(l, |r| r.state.ctx().ctx.random())?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, |r| r.state.ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |r| r.state.ctx().ctx.random())?;
+
+    cli::exit::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::stdin::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::stdout::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::stderr::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+
+    filesystem::types::add_to_linker::<_, WasiFilesystem>(l, |r| r.state.filesystem())?;
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, |r| r.state.filesystem())?;
+    Ok(linker)
+}
+
+fn state(running: &mut Running) -> &mut StepState {
+    &mut running.state
+}
+
+struct State;
+
+impl HasData for State {
+    type Data<'a> = &'a mut StepState;
+}
+
+struct Handles;
+
+impl HasData for Handles {
+    type Data<'a> = &'a mut ResourceTable;
+}

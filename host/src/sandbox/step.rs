@@ -1,0 +1,133 @@
+//! What a step asks of the sandbox, and what it gets back.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Limits;
+use crate::capabilities::log::Entry;
+
+/// Runs steps. Implementations differ in where the instance lives.
+#[async_trait]
+pub trait StepRunner: Send + Sync {
+    /// Whether there is a tool of this name.
+    fn has_tool(&self, tool: &str) -> bool;
+
+    /// Runs one step in an instance of its own. A step that fails is an
+    /// outcome too, so there is no error beside it.
+    async fn run(&self, request: StepRequest) -> StepOutcome;
+}
+
+/// One call of a tool.
+#[derive(Debug, Clone)]
+pub struct StepRequest {
+    /// The tool's name: `python`, `postgres` or a plugin's.
+    pub tool: String,
+    /// The tenant that the step runs for.
+    pub tenant: String,
+    /// The execution that the step belongs to.
+    pub execution_id: Uuid,
+    /// The step's name in the playbook.
+    pub step: String,
+    /// What the playbook says of the tool itself, a JSON object.
+    pub config: Value,
+    /// The step's rendered arguments, a JSON object.
+    pub args: Value,
+    /// What the step may use.
+    pub limits: Limits,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone)]
+pub struct StepOutcome {
+    /// `result.data`, or why there is none.
+    pub result: Result<Value, StepError>,
+    /// What the step wrote to its log.
+    pub log: Vec<Entry>,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// What a step used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// From the request to the answer, instantiation and tear-down included.
+    #[serde(rename = "duration_us", serialize_with = "as_micros")]
+    pub duration: Duration,
+    /// The instance's linear memory at its largest, in bytes.
+    pub memory_bytes: usize,
+}
+
+fn as_micros<S: serde::Serializer>(duration: &Duration, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_u64(duration.as_micros() as u64)
+}
+
+/// Why a step has no result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct StepError {
+    /// Whose fault it is, and so what the caller can do about it.
+    pub category: ErrorCategory,
+    /// What failed, for programs: an exception's class, `postgres`, or the
+    /// category again.
+    pub kind: String,
+    /// What failed, for people.
+    pub message: String,
+    /// A code from a standard: an SQLSTATE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// More about it: a traceback, a constraint's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+}
+
+/// The kinds of [`StepError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCategory {
+    /// The tool can't use the configuration or the arguments.
+    InvalidInput,
+    /// The grant does not allow it.
+    Denied,
+    /// The tool did its work, and the work failed.
+    Failed,
+    /// It took longer than it may.
+    Timeout,
+    /// It used more than it may.
+    Limit,
+    /// The component broke: it trapped or spoke nonsense.
+    Trap,
+    /// The server could not run the step.
+    Internal,
+}
+
+impl ErrorCategory {
+    /// The name that it has in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Limit => "limit",
+            Self::Trap => "trap",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl StepError {
+    /// An error whose kind is its category.
+    pub fn new(category: ErrorCategory, message: impl Into<String>) -> Self {
+        Self {
+            category,
+            kind: category.as_str().into(),
+            message: message.into(),
+            code: None,
+            details: None,
+        }
+    }
+}
