@@ -5,6 +5,7 @@
 //! template`; `store` stands beside them.
 
 pub mod api;
+pub mod app;
 pub mod capabilities;
 pub mod cli;
 pub mod engine;

@@ -1,1 +1,17 @@
+//! What the end-to-end tests share: a real server with databases of its own.
+//!
+//! `NOETL_TEST_DATABASE_URL` names a PostgreSQL in which databases can be made,
+//! `NOETL_COMPONENTS` the tools; `make test` sets both.
 
+mod database;
+mod server;
+mod token;
+
+pub use database::Database;
+pub use server::{Reply, Server, noetl, root};
+pub use token::token;
+
+/// A server with the shipped playbooks and the credential `pg_demo`.
+pub async fn server() -> Server {
+    Server::start().await
+}

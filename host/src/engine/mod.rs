@@ -1,1 +1,100 @@
+//! Walks a playbook's steps: renders what they need, runs them, picks what
+//! comes next, and records all of it.
 
+mod event;
+mod execution;
+mod plan;
+mod step;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tokio::sync::mpsc::UnboundedSender;
+use uuid::Uuid;
+
+pub use event::{Event, StepRecord};
+pub use execution::{Failure, Outcome};
+pub use plan::Plan;
+
+use crate::sandbox::StepRunner;
+use crate::store::Store;
+
+/// Runs executions.
+#[derive(Clone)]
+pub struct Engine {
+    runner: Arc<dyn StepRunner>,
+    store: Store,
+}
+
+/// One execution, accepted by the store.
+pub struct Execution {
+    /// The tenant that it runs for.
+    pub tenant: String,
+    /// Its id.
+    pub id: Uuid,
+    /// What it runs.
+    pub plan: Arc<Plan>,
+    /// The version of the playbook.
+    pub version: i32,
+    /// What the caller sent, merged over the playbook's workload.
+    pub payload: Map<String, Value>,
+    /// Where to send events as they happen.
+    pub events: Option<UnboundedSender<Event>>,
+}
+
+impl Engine {
+    /// An engine that runs steps with `runner` and records them in `store`.
+    pub fn new(runner: Arc<dyn StepRunner>, store: Store) -> Self {
+        Self { runner, store }
+    }
+
+    /// Whether a playbook can name this tool.
+    pub fn has_tool(&self, tool: &str) -> bool {
+        self.runner.has_tool(tool)
+    }
+
+    /// Runs an execution to its end.
+    ///
+    /// # Errors
+    /// Only if the store fails: what becomes of the steps is in the outcome.
+    pub async fn run(&self, execution: Execution) -> sqlx::Result<Outcome> {
+        execution::run(self, execution).await
+    }
+}
+
+/// The workload's defaults with the payload over them: mappings are merged key
+/// by key at every depth, anything else is replaced.
+fn merge(defaults: &Map<String, Value>, payload: Map<String, Value>) -> Map<String, Value> {
+    let mut merged = defaults.clone();
+    for (key, value) in payload {
+        match (merged.get_mut(&key), value) {
+            (Some(Value::Object(below)), Value::Object(above)) => {
+                *below = merge(below, above);
+            }
+            (_, value) => {
+                merged.insert(key, value);
+            }
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_payload_goes_over_the_workload_at_every_depth() {
+        let object = |v: Value| v.as_object().cloned().unwrap_or_default();
+        let merged = merge(
+            &object(json!({"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"k": 1}})),
+            object(json!({"a": {"y": [3], "z": null}, "b": {"n": 1}, "c": null, "d": 4})),
+        );
+        assert_eq!(
+            Value::Object(merged),
+            json!({"a": {"x": 1, "y": [3], "z": null}, "b": {"n": 1}, "c": null, "d": 4})
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! `POST /api/execute`.
+
+use std::convert::Infallible;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{Stream, unfold};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::answer::Problem;
+use super::extract::Json;
+use crate::app::App;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    path: String,
+    #[serde(default = "empty")]
+    payload: Value,
+}
+
+fn empty() -> Value {
+    Value::Object(Map::new())
+}
+
+/// Runs a playbook and answers with its result, or, if the caller accepts
+/// `text/event-stream`, with each event as it happens and the result at last.
+pub(super) async fn execute(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Json(request): Json<Request>,
+) -> Response {
+    let wants_events = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|accept| accept.to_str().ok())
+        .any(|accept| accept.contains("text/event-stream"));
+    if wants_events {
+        return Sse::new(events(app, request))
+            .keep_alive(KeepAlive::default())
+            .into_response();
+    }
+    match app.execute(&request.path, request.payload, None).await {
+        Ok(answer) => answer.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn events(app: App, request: Request) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+    let (events, received) = unbounded_channel();
+    let answer = tokio::spawn(async move {
+        app.execute(&request.path, request.payload, Some(events)).await
+    });
+    unfold(Some((received, answer)), async |state| {
+        let (mut received, answer) = state?;
+        if let Some(event) = next(&mut received).await {
+            return Some((Ok(event), Some((received, answer))));
+        }
+        let body = match answer.await {
+            Ok(Ok(answer)) => answer.into_json(),
+            Ok(Err(problem)) => problem.to_json(),
+            Err(_) => Problem::internal("the execution broke").to_json(),
+        };
+        Some((Ok(sse::Event::default().event("execution_finished").data(body.to_string())), None))
+    })
+}
+
+async fn next(received: &mut UnboundedReceiver<crate::engine::Event>) -> Option<sse::Event> {
+    let event = received.recv().await?;
+    let data = serde_json::to_string(&event).expect("events are JSON");
+    Some(sse::Event::default().event(event.name()).data(data))
+}

@@ -1,0 +1,125 @@
+//! What happens in an execution, as it is told and as it is stored.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::capabilities::log::Entry;
+use crate::sandbox::{StepError, Usage};
+use crate::store::StoredEvent;
+
+/// Something that happened, told while the execution runs.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The store has accepted the execution.
+    ExecutionStarted {
+        /// The execution's id.
+        execution_id: Uuid,
+        /// The playbook's path.
+        path: String,
+        /// The playbook's version.
+        version: i32,
+    },
+    /// A tool step was given to the sandbox.
+    StepStarted {
+        /// The step's name.
+        step: String,
+        /// Its tool.
+        tool: String,
+    },
+    /// A tool step has ended.
+    StepFinished {
+        /// What is kept of it.
+        #[serde(flatten)]
+        record: StepRecord,
+        /// What it wrote to its log.
+        log: Vec<Entry>,
+    },
+}
+
+impl Event {
+    /// The event's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ExecutionStarted { .. } => "execution_started",
+            Self::StepStarted { .. } => "step_started",
+            Self::StepFinished { .. } => "step_finished",
+        }
+    }
+}
+
+/// One run of a tool step, for the answer and for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepRecord {
+    /// The step's name.
+    pub step: String,
+    /// Its tool.
+    pub tool: String,
+    /// `success` or `failed`.
+    pub status: &'static str,
+    /// When it was given to the sandbox.
+    pub started_at: DateTime<Utc>,
+    /// From then to its end, tear-down included, in milliseconds.
+    pub duration_ms: f64,
+    /// Its linear memory at its largest, in bytes.
+    pub memory_bytes: usize,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepError>,
+}
+
+impl StepRecord {
+    pub(super) fn new(step: &str, tool: &str, started_at: DateTime<Utc>, usage: Usage, error: Option<StepError>) -> Self {
+        Self {
+            step: step.into(),
+            tool: tool.into(),
+            status: if error.is_none() { "success" } else { "failed" },
+            started_at,
+            duration_ms: usage.duration.as_micros() as f64 / 1000.0,
+            memory_bytes: usage.memory_bytes,
+            error,
+        }
+    }
+}
+
+/// The events of an execution that are not stored yet.
+#[derive(Default)]
+pub(super) struct Journal {
+    next: i32,
+    unstored: Vec<StoredEvent>,
+}
+
+impl Journal {
+    pub(super) fn push(&mut self, event: &'static str, step: Option<&str>, data: Value) {
+        self.unstored.push(StoredEvent {
+            seq: self.next,
+            at: Utc::now(),
+            event,
+            step: step.map(Into::into),
+            data,
+        });
+        self.next += 1;
+    }
+
+    pub(super) fn step_finished(&mut self, record: &StepRecord, result: Option<&Value>, log: &[Entry]) {
+        self.push(
+            "step_finished",
+            Some(&record.step),
+            json!({
+                "tool": record.tool,
+                "status": record.status,
+                "duration_ms": record.duration_ms,
+                "memory_bytes": record.memory_bytes,
+                "result": result,
+                "error": record.error,
+                "log": log,
+            }),
+        );
+    }
+
+    pub(super) fn take(&mut self) -> Vec<StoredEvent> {
+        std::mem::take(&mut self.unstored)
+    }
+}

@@ -1,0 +1,351 @@
+//! The walk of one execution through its playbook.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
+
+use super::event::Journal;
+use super::step::{request, template_error};
+use super::{Engine, Event, Execution, StepRecord, merge};
+use crate::playbook::{Action, Next, Step};
+use crate::capabilities::log::Entry;
+use crate::sandbox::{ErrorCategory, StepError, StepOutcome, StepRequest, Usage};
+use crate::store::Finished;
+use crate::template::Scope;
+
+/// Tool steps that one execution can run: a cycle that never ends does.
+const MAX_STEPS: usize = 10_000;
+
+/// What became of an execution.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The last tool step's result.
+    pub result: Option<Value>,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// The tool steps that ran, in the order in which they ended.
+    pub steps: Vec<StepRecord>,
+}
+
+/// The step that failed an execution.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The step's name.
+    pub step: String,
+    /// Its tool, if it has one.
+    pub tool: Option<String>,
+    /// Why.
+    pub error: StepError,
+}
+
+/// Runs `execution` from `start` until no step is left or one has failed.
+pub(super) async fn run(engine: &Engine, execution: Execution) -> sqlx::Result<Outcome> {
+    let mut walk = Walk::new(engine, execution);
+    let start = walk.execution.plan.playbook.start();
+    walk.waiting.push(start);
+    walk.journal.push(
+        "execution_started",
+        None,
+        json!({"path": walk.execution.plan.playbook.path, "version": walk.execution.version}),
+    );
+    loop {
+        let requests = walk.start_steps();
+        if walk.running.is_empty() {
+            break;
+        }
+        // What has happened is stored before anything follows from it.
+        walk.store(None).await?;
+        for start in requests {
+            walk.spawn(start);
+        }
+        walk.wait().await;
+    }
+    walk.finish().await
+}
+
+struct Walk<'a> {
+    engine: &'a Engine,
+    execution: Execution,
+    scope: Values,
+    /// Steps that were reached and have not started, in order.
+    waiting: Vec<usize>,
+    /// Steps in the sandbox.
+    running: Vec<usize>,
+    tasks: JoinSet<(usize, DateTime<Utc>, StepOutcome)>,
+    journal: Journal,
+    outcome: Outcome,
+    started: usize,
+}
+
+/// What templates see.
+struct Values {
+    workload: Value,
+    vars: Map<String, Value>,
+    steps: Map<String, Value>,
+    execution_id: Value,
+}
+
+impl Values {
+    fn scope(&self, result: Option<&Value>) -> Scope {
+        let mut all = self.steps.clone();
+        all.insert("workload".into(), self.workload.clone());
+        all.insert("vars".into(), Value::Object(self.vars.clone()));
+        all.insert("execution_id".into(), self.execution_id.clone());
+        if let Some(result) = result {
+            all.insert("result".into(), result.clone());
+        }
+        Scope::new(all)
+    }
+}
+
+struct Start {
+    step: usize,
+    request: StepRequest,
+}
+
+impl<'a> Walk<'a> {
+    fn new(engine: &'a Engine, mut execution: Execution) -> Self {
+        let payload = std::mem::take(&mut execution.payload);
+        let workload = merge(&execution.plan.playbook.workload, payload);
+        Self {
+            engine,
+            scope: Values {
+                workload: Value::Object(workload),
+                vars: Map::new(),
+                steps: Map::new(),
+                execution_id: Value::String(execution.id.to_string()),
+            },
+            execution,
+            waiting: Vec::new(),
+            running: Vec::new(),
+            tasks: JoinSet::new(),
+            journal: Journal::default(),
+            outcome: Outcome {
+                result: None,
+                failure: None,
+                steps: Vec::new(),
+            },
+            started: 0,
+        }
+    }
+
+    /// Passes through routers and prepares the tool steps that can start, until
+    /// every step left has to wait for one that runs.
+    fn start_steps(&mut self) -> Vec<Start> {
+        let plan = Arc::clone(&self.execution.plan);
+        let mut starts = Vec::new();
+        while self.outcome.failure.is_none() {
+            let ready = plan.startable(&self.waiting, &self.running);
+            let Some(&index) = ready.first() else { break };
+            self.waiting.retain(|&w| w != index);
+            let step = &plan.playbook.steps[index];
+            match &step.action {
+                None => self.follow(step, None),
+                Some(action) => match self.prepare(step, action) {
+                    Ok(request) => {
+                        self.running.push(index);
+                        starts.push(Start { step: index, request });
+                    }
+                    Err(error) => self.fail(step, Some(action), error),
+                },
+            }
+        }
+        starts
+    }
+
+    fn prepare(&mut self, step: &Step, action: &Action) -> Result<StepRequest, StepError> {
+        self.started += 1;
+        if self.started > MAX_STEPS {
+            return Err(StepError::new(
+                ErrorCategory::Limit,
+                format!("the execution has run {MAX_STEPS} steps, its limit; does a cycle in the workflow never end?"),
+            ));
+        }
+        let request = request(&self.execution, step, action, &self.scope.scope(None))?;
+        self.journal.push(
+            "step_started",
+            Some(&step.name),
+            json!({"tool": action.tool, "task": action.task, "args": request.args}),
+        );
+        self.tell(|| Event::StepStarted {
+            step: step.name.clone(),
+            tool: action.tool.clone(),
+        });
+        Ok(request)
+    }
+
+    fn spawn(&mut self, start: Start) {
+        let runner = Arc::clone(&self.engine.runner);
+        let started_at = Utc::now();
+        self.tasks
+            .spawn(async move { (start.step, started_at, runner.run(start.request).await) });
+    }
+
+    /// Waits for one running step, and takes in what it gave.
+    async fn wait(&mut self) {
+        let joined = self.tasks.join_next().await.expect("a step is running");
+        let (index, started_at, outcome) = match joined {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.running.retain(|&r| r != index);
+        let plan = Arc::clone(&self.execution.plan);
+        let step = &plan.playbook.steps[index];
+        let action = step.action.as_ref().expect("only tool steps run");
+        self.take_in(step, action, started_at, outcome);
+    }
+
+    fn take_in(&mut self, step: &Step, action: &Action, started_at: DateTime<Utc>, outcome: StepOutcome) {
+        let StepOutcome { result, log, usage } = outcome;
+        let result = result.map(|data| json!({"status": "success", "data": data}));
+        // The variables are part of the step: if one can't be had, it failed.
+        let vars = match &result {
+            Ok(result) => self.vars(step, result),
+            Err(error) => Err(error.clone()),
+        };
+        let error = vars.as_ref().err().cloned();
+        self.finish_step(step, action, started_at, usage, error.clone(), result.as_ref().ok(), log);
+        match (result, vars) {
+            (Ok(mut result), Ok(vars)) => {
+                for (name, value) in vars {
+                    match value {
+                        Some(value) => self.scope.vars.insert(name, value),
+                        None => self.scope.vars.remove(&name),
+                    };
+                }
+                self.follow(step, Some(&result));
+                self.outcome.result = Some(result["data"].clone());
+                self.scope.steps.insert(step.name.clone(), result.take());
+            }
+            _ => self.fail_with(step, Some(action), error.expect("one of them failed")),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "it is what a finished step consists of")]
+    fn finish_step(
+        &mut self,
+        step: &Step,
+        action: &Action,
+        started_at: DateTime<Utc>,
+        usage: Usage,
+        error: Option<StepError>,
+        result: Option<&Value>,
+        log: Vec<Entry>,
+    ) {
+        let record = StepRecord::new(&step.name, &action.tool, started_at, usage, error);
+        self.journal
+            .step_finished(&record, result.map(|r| &r["data"]), &log);
+        self.outcome.steps.push(record.clone());
+        self.tell(|| Event::StepFinished { record, log });
+    }
+
+    fn vars(&self, step: &Step, result: &Value) -> Result<Vec<(String, Option<Value>)>, StepError> {
+        if step.vars.is_empty() {
+            return Ok(Vec::new());
+        }
+        let scope = self.scope.scope(Some(result));
+        step.vars
+            .iter()
+            .map(|var| {
+                let value = var.template.render_var(&scope).map_err(|e| {
+                    let field = format!("vars.{}", var.name);
+                    template_error(&self.execution.plan.playbook, step, var.line, &field, e)
+                })?;
+                Ok((var.name.clone(), value))
+            })
+            .collect()
+    }
+
+    /// Adds the steps that come after `step`.
+    fn follow(&mut self, step: &Step, result: Option<&Value>) {
+        let next = match &step.next {
+            Next::None => return,
+            Next::All(steps) => steps,
+            Next::Branches { branches, default } => {
+                let scope = self.scope.scope(result);
+                let mut taken = default;
+                for branch in branches {
+                    match branch.condition.is_true(&scope) {
+                        Ok(false) => continue,
+                        Ok(true) => taken = &branch.then,
+                        Err(e) => {
+                            let error =
+                                template_error(&self.execution.plan.playbook, step, branch.line, "next.when", e);
+                            return self.fail_with(step, step.action.as_ref(), error);
+                        }
+                    }
+                    break;
+                }
+                taken
+            }
+        };
+        for &step in next {
+            if !self.waiting.contains(&step) {
+                self.waiting.push(step);
+            }
+        }
+    }
+
+    /// A tool step that could not even be given to the sandbox.
+    fn fail(&mut self, step: &Step, action: Option<&Action>, error: StepError) {
+        if let Some(action) = action {
+            let now = Utc::now();
+            self.finish_step(step, action, now, Usage::default(), Some(error.clone()), None, Vec::new());
+        }
+        self.fail_with(step, action, error);
+    }
+
+    /// Fails the execution: no further step starts; those that run may end.
+    fn fail_with(&mut self, step: &Step, action: Option<&Action>, error: StepError) {
+        self.waiting.clear();
+        self.outcome.failure.get_or_insert(Failure {
+            step: step.name.clone(),
+            tool: action.map(|a| a.tool.clone()),
+            error,
+        });
+    }
+
+    async fn finish(mut self) -> sqlx::Result<Outcome> {
+        let finished = match &self.outcome.failure {
+            None => Finished {
+                status: "success",
+                result: self.outcome.result.clone(),
+                error: None,
+            },
+            Some(failure) => {
+                let mut error = json!(failure.error);
+                error["step"] = json!(failure.step);
+                error["tool"] = json!(failure.tool);
+                Finished {
+                    status: "failed",
+                    result: None,
+                    error: Some(error),
+                }
+            }
+        };
+        self.journal
+            .push("execution_finished", None, json!({"status": finished.status}));
+        self.store(Some(&finished)).await?;
+        Ok(self.outcome)
+    }
+
+    async fn store(&mut self, finished: Option<&Finished>) -> sqlx::Result<()> {
+        let events = self.journal.take();
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.engine
+            .store
+            .record(self.execution.id, &events, finished)
+            .await
+    }
+
+    fn tell(&self, event: impl FnOnce() -> Event) {
+        if let Some(events) = &self.execution.events {
+            // A listener that is gone does not concern the execution.
+            let _ = events.send(event());
+        }
+    }
+}

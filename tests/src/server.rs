@@ -1,0 +1,158 @@
+//! The server as its users start it: the binary, over HTTP.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::Database;
+
+/// A running server. It is killed when dropped.
+pub struct Server {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    /// The database behind the credential `pg_demo`.
+    pub demo: Database,
+    /// The server's own database.
+    pub store: Database,
+    /// The server's process.
+    pub child: Child,
+    http: reqwest::Client,
+}
+
+/// An answer over HTTP.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The content type.
+    pub content_type: String,
+    /// The body.
+    pub body: Value,
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_path_buf()
+}
+
+/// The command `noetl`, as `make build` leaves it.
+pub fn noetl() -> Command {
+    let binary = std::env::var_os("NOETL_BIN").map(PathBuf::from).unwrap_or_else(|| {
+        let test = std::env::current_exe().expect("a test has a path");
+        let dir = test.parent().and_then(Path::parent).expect("tests lie in target/release/deps");
+        dir.join("noetl")
+    });
+    assert!(binary.exists(), "{} is missing; `make build` makes it", binary.display());
+    let mut command = Command::new(binary);
+    command.current_dir(root()).env_remove("DATABASE_URL").kill_on_drop(true);
+    command
+}
+
+impl Server {
+    /// Starts a server on a free port, with two new databases.
+    pub async fn start() -> Self {
+        let store = Database::create().await;
+        let demo = Database::create().await;
+        Self::start_with(store, demo).await
+    }
+
+    /// Starts a server on these databases.
+    pub async fn start_with(store: Database, demo: Database) -> Self {
+        let playbooks = std::env::var("NOETL_TEST_PLAYBOOKS").unwrap_or_else(|_| "playbooks".into());
+        let mut child = noetl()
+            .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--playbooks", &playbooks])
+            .env("DATABASE_URL", &store.url)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut lines = BufReader::new(stdout).lines();
+        let url = tokio::time::timeout(Duration::from_secs(120), async {
+            while let Some(line) = lines.next_line().await.expect("the server's output is text") {
+                println!("server: {line}");
+                if let Some((_, url)) = line.split_once("ready on ") {
+                    return url.trim().to_owned();
+                }
+            }
+            panic!("the server ended before it was ready");
+        })
+        .await
+        .expect("the server gets ready");
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                println!("server: {line}");
+            }
+        });
+        let server = Self {
+            url,
+            demo,
+            store,
+            child,
+            http: reqwest::Client::new(),
+        };
+        let reply = server
+            .request("PUT", "/api/credentials/pg_demo", Some(json!({"type": "postgres", "url": server.demo.url})))
+            .await;
+        assert_eq!(reply.status, 204, "{reply:?}");
+        server
+    }
+
+    /// Sends a request with a JSON body.
+    pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        let method = method.parse().expect("a method");
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        Self::reply(request).await
+    }
+
+    /// Sends a request with a body as it stands.
+    pub async fn send(&self, method: &str, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Reply {
+        let method = method.parse().expect("a method");
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.url))
+            .header("content-type", content_type)
+            .body(body);
+        Self::reply(request).await
+    }
+
+    async fn reply(request: reqwest::RequestBuilder) -> Reply {
+        let response = request.send().await.expect("the server answers");
+        let status = response.status().as_u16();
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .map(|v| v.to_str().expect("a content type is text").to_owned())
+            .unwrap_or_default();
+        let text = response.text().await.expect("a body is text");
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Reply {
+            status,
+            content_type,
+            body,
+        }
+    }
+
+    /// Registers a playbook's text.
+    pub async fn register(&self, yaml: &str) -> Reply {
+        self.send("POST", "/api/catalog/playbooks", "application/yaml", yaml.to_owned()).await
+    }
+
+    /// Executes a playbook.
+    pub async fn execute(&self, path: &str, payload: Value) -> Reply {
+        self.request("POST", "/api/execute", Some(json!({"path": path, "payload": payload}))).await
+    }
+
+    /// Registers a playbook, which must be right, and executes it.
+    pub async fn run(&self, path: &str, yaml: &str, payload: Value) -> Reply {
+        let reply = self.register(yaml).await;
+        assert_eq!(reply.status, 201, "{reply:#?}");
+        self.execute(path, payload).await
+    }
+}
