@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::StringRejection;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
@@ -15,8 +16,9 @@ use crate::store::{DEFAULT_TENANT, StoredPlaybook};
 pub(super) async fn register(
     State(app): State<App>,
     headers: HeaderMap,
-    body: String,
+    body: Result<String, StringRejection>,
 ) -> Result<(StatusCode, Json<Registered>), Problem> {
+    let body = body.map_err(|e| Problem::unreadable(e.status(), e.body_text()))?;
     let file = headers
         .get("x-noetl-file")
         .and_then(|name| name.to_str().ok())

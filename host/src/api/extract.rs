@@ -1,28 +1,36 @@
 //! axum's extractors, with refusals that are problems.
 
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::answer::Problem;
 
 /// A JSON body.
-#[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(Problem))]
 pub(super) struct Json<T>(pub(super) T);
 
 /// A path's parameters.
-#[derive(FromRequestParts)]
-#[from_request(via(axum::extract::Path), rejection(Problem))]
-pub(super) struct Path<T: DeserializeOwned + Send>(pub(super) T);
+pub(super) struct Path<T>(pub(super) T);
 
-impl From<axum::extract::rejection::JsonRejection> for Problem {
-    fn from(rejection: axum::extract::rejection::JsonRejection) -> Self {
-        Self::unreadable(rejection.status(), rejection.body_text())
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        axum::Json::from_request(request, state)
+            .await
+            .map(|axum::Json(body)| Self(body))
+            .map_err(|e: JsonRejection| Problem::unreadable(e.status(), e.body_text()))
     }
 }
 
-impl From<axum::extract::rejection::PathRejection> for Problem {
-    fn from(rejection: axum::extract::rejection::PathRejection) -> Self {
-        Self::unreadable(rejection.status(), rejection.body_text())
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(parameters)| Self(parameters))
+            .map_err(|e: PathRejection| Problem::unreadable(e.status(), e.body_text()))
     }
 }
