@@ -4,8 +4,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use nix::unistd::{User, geteuid};
+
+use crate::cli::failure::Failure;
 
 /// An account to change to. Only root has one: anybody else runs PostgreSQL as
 /// themselves.
@@ -33,10 +35,11 @@ pub fn find() -> anyhow::Result<Option<Account>> {
             }));
         }
     }
-    bail!(
-        "PostgreSQL refuses to run as root, and there is no account 'postgres' or 'nobody' to run it as; \
-         make one, or give --database-url"
+    Err(Failure::new(
+        "PostgreSQL refuses to run as root, and there is no account 'postgres' or 'nobody' to run it as",
     )
+    .hint("make one, or give --database-url")
+    .into())
 }
 
 /// Makes `command` run as the account, with none of root's groups.
@@ -75,9 +78,10 @@ pub fn check_reach(directory: &Path, account: Option<&Account>) -> anyhow::Resul
         return Ok(());
     }
     let who = account.map_or("this account", |account| account.name.as_str());
-    bail!(
-        "PostgreSQL runs as {who}, which cannot write in {}; set NOETL_DATA_DIR to a directory whose \
-         parents everybody may enter, or give --database-url",
+    Err(Failure::new(format!(
+        "PostgreSQL runs as {who}, which cannot write in {}",
         directory.display()
-    )
+    ))
+    .hint("set NOETL_DATA_DIR to a directory whose parents everybody may enter, or give --database-url")
+    .into())
 }

@@ -12,12 +12,13 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{self, Cluster};
 use super::roles::Passwords;
 use super::{Running, Started, account, binaries};
+use crate::cli::failure::Failure;
 
 #[derive(Serialize, Deserialize)]
 struct Memory {
@@ -76,8 +77,7 @@ pub fn start(directory: &Path) -> anyhow::Result<Started> {
     let account = account::find()?;
     let place = directory.join("postgres");
     if !place.exists() {
-        std::fs::create_dir(&place)
-            .with_context(|| format!("cannot make {}", place.display()))?;
+        std::fs::create_dir(&place).with_context(|| format!("cannot make {}", place.display()))?;
         account::give(&place, account.as_ref(), 0o700)?;
     }
     account::check_reach(&place, account.as_ref())?;
@@ -87,18 +87,24 @@ pub fn start(directory: &Path) -> anyhow::Result<Started> {
         binaries: binaries::find(made_by)?,
         account,
         log: place.join("postgres.log"),
-        data,
+        data: data.clone(),
     };
 
     let memory_file = directory.join("postgres.json");
     let mut memory = match read(&memory_file)? {
         Some(memory) => memory,
-        None if made_by.is_some() => bail!(
-            "{} is gone, and with it the passwords of the database in {}; put it back, or move {} away to begin with an empty database",
-            memory_file.display(),
-            cluster.data.display(),
-            place.display()
-        ),
+        None if made_by.is_some() => {
+            return Err(Failure::new(format!(
+                "{} is gone, and with it the passwords of the database in {}",
+                memory_file.display(),
+                data.display()
+            ))
+            .hint(format!(
+                "put it back, or move {} away to begin with an empty database",
+                place.display()
+            ))
+            .into());
+        }
         None => {
             let memory = Memory {
                 port: None,
@@ -170,8 +176,7 @@ fn start_on_some_port(cluster: &Cluster, remembered: Option<u16>) -> anyhow::Res
         match cluster.start(port) {
             Ok(()) => return Ok(port),
             // Somebody took the port between the look and the start.
-            Err(error)
-                if attempts < 5 && error.to_string().contains("Address already in use") => {}
+            Err(error) if attempts < 5 && error.to_string().contains("Address already in use") => {}
             Err(error) => return Err(error),
         }
     }

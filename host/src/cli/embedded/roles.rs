@@ -62,7 +62,13 @@ async fn owner(
     password: &str,
     connections: i32,
 ) -> anyhow::Result<()> {
-    if !exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = $1", name).await? {
+    if !exists(
+        connection,
+        "SELECT 1 FROM pg_roles WHERE rolname = $1",
+        name,
+    )
+    .await?
+    {
         run(
             connection,
             format!(

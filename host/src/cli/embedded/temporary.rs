@@ -78,8 +78,7 @@ fn make(
         let port = cluster::free_port(None)?;
         match run(cluster, directory, port) {
             Ok(keeper) => return Ok((keeper, port)),
-            Err(error)
-                if attempts < 5 && error.to_string().contains("Address already in use") => {}
+            Err(error) if attempts < 5 && error.to_string().contains("Address already in use") => {}
             Err(error) => return Err(error),
         }
     }
@@ -101,10 +100,11 @@ fn run(cluster: &Cluster, directory: &PathBuf, port: u16) -> anyhow::Result<Chil
         .arg("-D")
         .arg(&cluster.data)
         .args(["-p", &port.to_string()]);
-    for setting in cluster::SETTINGS
-        .into_iter()
-        .chain(["fsync=off", "synchronous_commit=off", "full_page_writes=off"])
-    {
+    for setting in cluster::SETTINGS.into_iter().chain([
+        "fsync=off",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+    ]) {
         command.args(["-c", setting]);
     }
     let mut command = cluster.prepare(command);

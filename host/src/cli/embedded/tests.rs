@@ -13,8 +13,7 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new() -> Directory {
-        let path =
-            std::env::temp_dir().join(format!("noetl-kept-{}", Uuid::new_v4().simple()));
+        let path = std::env::temp_dir().join(format!("noetl-kept-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&path).unwrap();
         Directory(path.canonicalize().unwrap())
     }
@@ -44,11 +43,20 @@ async fn text(url: &str, query: &'static str) -> Result<String, sqlx::Error> {
 
 async fn run(url: &str, statement: &'static str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(statement)
+        .execute(&mut connection)
+        .await
+        .unwrap();
 }
 
 fn kill(pid: &str) {
-    assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-9", pid])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 fn processes_in(directory: &Path) -> usize {
@@ -62,10 +70,14 @@ fn processes_in(directory: &Path) -> usize {
 #[tokio::test]
 async fn a_temporary_cluster_works_and_leaves_nothing() {
     let embedded = Embedded::start(Options::Temporary).await.unwrap();
-    let encoding = text(&embedded.store_url, "SHOW server_encoding").await.unwrap();
+    let encoding = text(&embedded.store_url, "SHOW server_encoding")
+        .await
+        .unwrap();
     assert_eq!(encoding, "UTF8");
     run(&embedded.admin_url, "CREATE DATABASE another").await;
-    let data = text(&embedded.admin_url, "SHOW data_directory").await.unwrap();
+    let data = text(&embedded.admin_url, "SHOW data_directory")
+        .await
+        .unwrap();
     assert!(Path::new(&data).exists());
     embedded.stop().await.unwrap();
     assert!(!Path::new(&data).parent().unwrap().exists());
@@ -74,7 +86,9 @@ async fn a_temporary_cluster_works_and_leaves_nothing() {
 #[tokio::test]
 async fn dropping_a_temporary_cluster_removes_it() {
     let embedded = Embedded::start(Options::Temporary).await.unwrap();
-    let data = text(&embedded.admin_url, "SHOW data_directory").await.unwrap();
+    let data = text(&embedded.admin_url, "SHOW data_directory")
+        .await
+        .unwrap();
     drop(embedded);
     assert!(!Path::new(&data).parent().unwrap().exists());
 }
@@ -83,11 +97,18 @@ async fn dropping_a_temporary_cluster_removes_it() {
 async fn playbooks_cannot_reach_the_store() {
     let embedded = Embedded::start(Options::Temporary).await.unwrap();
     run(&embedded.store_url, "CREATE TABLE secrets (value text)").await;
-    run(&embedded.demo_url, "CREATE SCHEMA auth; CREATE TABLE auth.users (id int)").await;
+    run(
+        &embedded.demo_url,
+        "CREATE SCHEMA auth; CREATE TABLE auth.users (id int)",
+    )
+    .await;
 
     let to_store = embedded.demo_url.replace("/demo?", "/noetl?");
     let refused = PgConnection::connect(&to_store).await.unwrap_err();
-    assert!(refused.to_string().contains("permission denied"), "{refused}");
+    assert!(
+        refused.to_string().contains("permission denied"),
+        "{refused}"
+    );
     let to_admin = embedded.demo_url.replace("/demo?", "/postgres?");
     assert!(PgConnection::connect(&to_admin).await.is_err());
 
@@ -98,9 +119,15 @@ async fn playbooks_cannot_reach_the_store() {
     );
     assert_eq!(privileges.await.unwrap(), "f f f f f");
     // Reading the server's files and running programs are the superuser's.
-    for statement in ["SELECT pg_read_file('postgresql.conf')", "COPY (SELECT 1) TO PROGRAM 'true'"] {
+    for statement in [
+        "SELECT pg_read_file('postgresql.conf')",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+    ] {
         let mut connection = PgConnection::connect(&embedded.demo_url).await.unwrap();
-        let refused = sqlx::raw_sql(statement).execute(&mut connection).await.unwrap_err();
+        let refused = sqlx::raw_sql(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap_err();
         let code = refused.as_database_error().and_then(|error| error.code());
         assert_eq!(code.as_deref(), Some("42501"), "{statement}: {refused}");
     }
@@ -111,8 +138,15 @@ async fn a_wrong_password_is_refused() {
     let embedded = Embedded::start(Options::Temporary).await.unwrap();
     let (start, end) = embedded.demo_url.split_once('@').unwrap();
     let (scheme, _) = start.rsplit_once(':').unwrap();
-    let refused = PgConnection::connect(&format!("{scheme}:wrong@{end}")).await.unwrap_err();
-    assert!(refused.to_string().contains("password authentication failed"), "{refused}");
+    let refused = PgConnection::connect(&format!("{scheme}:wrong@{end}"))
+        .await
+        .unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("password authentication failed"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -120,14 +154,21 @@ async fn a_kept_cluster_keeps_data_port_and_passwords() {
     let directory = Directory::new();
     let first = Embedded::start(directory.kept()).await.unwrap();
     assert!(!first.reused);
-    run(&first.demo_url, "CREATE TABLE kept AS SELECT 'still here' AS value").await;
+    run(
+        &first.demo_url,
+        "CREATE TABLE kept AS SELECT 'still here' AS value",
+    )
+    .await;
     let url = first.demo_url.clone();
     assert!(first.stop().await.unwrap());
     assert!(PgConnection::connect(&url).await.is_err());
 
     let second = Embedded::start(directory.kept()).await.unwrap();
     assert_eq!(second.demo_url, url);
-    assert_eq!(text(&url, "SELECT value FROM kept").await.unwrap(), "still here");
+    assert_eq!(
+        text(&url, "SELECT value FROM kept").await.unwrap(),
+        "still here"
+    );
     second.stop().await.unwrap();
     assert_eq!(processes_in(&directory.0), 0);
 }
@@ -161,7 +202,11 @@ async fn two_first_starts_at_once_make_one_cluster() {
 async fn a_killed_server_and_a_reused_process_id_do_not_stop_the_next_start() {
     let directory = Directory::new();
     let first = Embedded::start(directory.kept()).await.unwrap();
-    run(&first.demo_url, "CREATE TABLE kept AS SELECT 'committed' AS value").await;
+    run(
+        &first.demo_url,
+        "CREATE TABLE kept AS SELECT 'committed' AS value",
+    )
+    .await;
     let url = first.demo_url.clone();
     kill(&directory.postmaster());
     // As if noetl had been killed too: nothing is tidied up.
@@ -169,7 +214,10 @@ async fn a_killed_server_and_a_reused_process_id_do_not_stop_the_next_start() {
 
     let second = Embedded::start(directory.kept()).await.unwrap();
     assert!(!second.reused);
-    assert_eq!(text(&url, "SELECT value FROM kept").await.unwrap(), "committed");
+    assert_eq!(
+        text(&url, "SELECT value FROM kept").await.unwrap(),
+        "committed"
+    );
     kill(&directory.postmaster());
     std::mem::forget(second);
 
@@ -181,8 +229,14 @@ async fn a_killed_server_and_a_reused_process_id_do_not_stop_the_next_start() {
     std::fs::write(&pid_file, format!("{}\n{rest}", stranger.id())).unwrap();
     let third = Embedded::start(directory.kept()).await.unwrap();
     assert!(!third.reused);
-    assert_eq!(text(&url, "SELECT value FROM kept").await.unwrap(), "committed");
-    assert!(stranger.try_wait().unwrap().is_none(), "a stranger's process was ended");
+    assert_eq!(
+        text(&url, "SELECT value FROM kept").await.unwrap(),
+        "committed"
+    );
+    assert!(
+        stranger.try_wait().unwrap().is_none(),
+        "a stranger's process was ended"
+    );
     stranger.kill().unwrap();
     stranger.wait().unwrap();
 }
@@ -202,9 +256,17 @@ async fn a_port_that_was_taken_meanwhile_is_replaced() {
 #[tokio::test]
 async fn lost_passwords_are_an_error_that_says_what_to_do() {
     let directory = Directory::new();
-    Embedded::start(directory.kept()).await.unwrap().stop().await.unwrap();
+    Embedded::start(directory.kept())
+        .await
+        .unwrap()
+        .stop()
+        .await
+        .unwrap();
     std::fs::remove_file(directory.0.join("postgres.json")).unwrap();
-    let error = Embedded::start(directory.kept()).await.unwrap_err().to_string();
+    let error = Embedded::start(directory.kept())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("postgres.json is gone"), "{error}");
 }
 
