@@ -253,7 +253,7 @@ impl CredentialSource for StoredCredentials {
 }
 
 /// The components of a directory, by tool name.
-fn tools(dir: &std::path::Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+pub(crate) fn tools(dir: &std::path::Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let entries = std::fs::read_dir(dir)
         .with_context(|| format!("can't read the tools' directory {}; `make guests` builds them", dir.display()))?;
     let mut tools = Vec::new();

@@ -286,10 +286,13 @@ fn is_event_stream(headers: &header::HeaderMap) -> bool {
 /// diagnostics on a line of its own.
 pub fn problem(status: StatusCode, body: &Value) -> Failure {
     let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty());
-    let mut message = text("detail")
+    let diagnostics = body["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    // With diagnostics, the detail is their text once more.
+    let detail = text("detail").filter(|_| diagnostics.is_empty());
+    let mut message = detail
         .or(text("title"))
         .map_or_else(|| format!("the server answered {status}"), str::to_string);
-    for diagnostic in body["errors"].as_array().into_iter().flatten() {
+    for diagnostic in diagnostics {
         message.push('\n');
         message.push_str(&diagnostic_line(diagnostic));
     }
@@ -329,14 +332,14 @@ mod tests {
 
     #[test]
     fn a_problem_shows_every_diagnostic() {
-        let body = json!({"title": "Invalid playbook", "detail": "login.yaml has 2 errors", "errors": [
+        let body = json!({"title": "The playbook has mistakes", "detail": "login.yaml:3:7: and so on", "errors": [
             {"file": "login.yaml", "line": 3, "column": 7, "step": "start", "field": "next", "message": "no step 'ned'", "hint": "did you mean 'end'?"},
             {"file": "login.yaml", "line": 9, "message": "unknown tool"}
         ]});
         let failure = problem(StatusCode::UNPROCESSABLE_ENTITY, &body);
         assert_eq!(
             failure.to_string(),
-            "login.yaml has 2 errors\n\
+            "The playbook has mistakes\n\
              login.yaml:3:7: step 'start', field 'next': no step 'ned'\n  hint: did you mean 'end'?\n\
              login.yaml:9: unknown tool"
         );

@@ -38,7 +38,7 @@ impl ServerOptions {
             Some(true) => return work(&client).await,
             Some(false) => {
                 return Err(Failure::new(format!(
-                    "what answers on {default} is not a noetl server"
+                    "what answers on {default} is not a noetl server in working order"
                 ))
                 .hint("name the server with --server")
                 .into());

@@ -1,16 +1,17 @@
 //! The application in this process, for `serve` and for commands that find no
 //! server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 
 use super::client::Client;
+use super::components::ComponentsOption;
 use super::embedded::{Embedded, Options};
 use super::failure::Failure;
-use super::terminal::timed;
+use super::terminal::{note, timed};
 use crate::app::{App, AppConfig};
 
 /// The alias of the credential for the embedded database's `demo`.
@@ -22,14 +23,8 @@ pub struct LocalOptions {
     /// PostgreSQL for noetl's own data [default: one that noetl starts itself]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// Where the tools' components are
-    #[arg(
-        long,
-        env = "NOETL_COMPONENTS",
-        value_name = "DIR",
-        default_value = "build/components"
-    )]
-    components: PathBuf,
+    #[command(flatten)]
+    components: ComponentsOption,
     /// Where compiled components are kept; only this account may write there [default: ~/.cache/noetl/compiled]
     #[arg(long, env = "NOETL_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
@@ -53,7 +48,7 @@ impl Local {
         dev: bool,
         say: &dyn Fn(&str),
     ) -> anyhow::Result<Local> {
-        check_components(&options.components)?;
+        let components = options.components.directory()?;
         let cache_dir = match &options.cache_dir {
             Some(directory) => directory.clone(),
             None => default_cache_dir()?,
@@ -69,7 +64,7 @@ impl Local {
         };
         let config = AppConfig {
             database_url,
-            components: options.components.clone(),
+            components,
             cache_dir,
             dev,
         };
@@ -98,7 +93,9 @@ impl Local {
     /// # Errors
     /// The embedded database does not stop.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.app.drain(DRAIN_LIMIT).await;
+        if !self.app.drain(DRAIN_LIMIT).await {
+            note("some executions had not finished and are broken off");
+        }
         let Local {
             app,
             client,
@@ -130,18 +127,6 @@ async fn start_database(say: &dyn Fn(&str)) -> anyhow::Result<Embedded> {
     };
     say(&timed(&text, before.elapsed()));
     Ok(embedded)
-}
-
-fn check_components(directory: &Path) -> anyhow::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    Err(Failure::new(format!(
-        "there are no tool components in {}",
-        directory.display()
-    ))
-    .hint("build them with 'make guests', or name their directory with --components")
-    .into())
 }
 
 fn default_cache_dir() -> anyhow::Result<PathBuf> {

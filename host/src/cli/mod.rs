@@ -1,6 +1,7 @@
 //! The command line: one module for each command.
 
 mod client;
+mod components;
 mod connect;
 mod credential;
 pub mod embedded;

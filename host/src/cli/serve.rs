@@ -49,10 +49,9 @@ impl Serve {
             local = self.start() => local?,
             () = signals.next() => return Err(Failure::new("interrupted while starting").into()),
         };
-        out(&timed(
-            &format!("ready on http://{address}"),
-            begin.elapsed(),
-        ));
+        out(&timed("everything started", begin.elapsed()));
+        // Programs that start the server wait for this line.
+        out(&format!("ready on http://{address}"));
 
         let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
         // Small answers must not wait for the acknowledgement of earlier ones.

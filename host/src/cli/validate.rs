@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::components::ComponentsOption;
 use super::{files, terminal};
 
 /// Arguments of `noetl validate`.
@@ -13,6 +14,8 @@ pub struct Validate {
     /// Playbook files, or directories of them
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    components: ComponentsOption,
 }
 
 impl Validate {
@@ -21,9 +24,11 @@ impl Validate {
     /// # Errors
     /// A file can't be read.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        let tools = self.components.names();
+        let known = |tool: &str| tools.iter().any(|name| name == tool);
         let mut code = ExitCode::SUCCESS;
         for file in files::read_all(&self.paths)? {
-            match crate::playbook::parse(&file.name, &file.text) {
+            match crate::playbook::parse(&file.name, &file.text, &known) {
                 Ok(playbook) => terminal::out(&format!("{}: ok ({})", file.name, playbook.path)),
                 Err(diagnostics) => {
                     terminal::note(&diagnostics.to_string());

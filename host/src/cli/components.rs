@@ -1,0 +1,51 @@
+//! Where the tools' components are.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::failure::Failure;
+use crate::app;
+
+/// The tools that every server has.
+const BUILT_IN: [&str; 2] = ["python", "postgres"];
+
+/// The directory of the components.
+#[derive(Debug, Args)]
+pub struct ComponentsOption {
+    /// Where the tools' components are: NAME.wasm is the tool NAME
+    #[arg(
+        long = "components",
+        env = "NOETL_COMPONENTS",
+        value_name = "DIR",
+        default_value = "build/components"
+    )]
+    directory: PathBuf,
+}
+
+impl ComponentsOption {
+    /// The directory.
+    ///
+    /// # Errors
+    /// It isn't there.
+    pub fn directory(&self) -> anyhow::Result<PathBuf> {
+        if self.directory.is_dir() {
+            return Ok(self.directory.clone());
+        }
+        Err(Failure::new(format!(
+            "there are no tool components in {}",
+            self.directory.display()
+        ))
+        .hint("build them with 'make guests', or name their directory with --components")
+        .into())
+    }
+
+    /// The names of the tools. Those that every server has are known without
+    /// their components.
+    pub fn names(&self) -> Vec<String> {
+        let components = app::tools(&self.directory).unwrap_or_default();
+        let mut names: Vec<String> = BUILT_IN.map(str::to_string).to_vec();
+        names.extend(components.into_iter().map(|(name, _)| name));
+        names
+    }
+}
