@@ -101,6 +101,15 @@ impl Server {
         server
     }
 
+    /// Ends the server as an operator does, and gives its databases back.
+    pub async fn stop(mut self) -> (Database, Database) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().expect("it runs").cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("the server can be ended");
+        let status = self.child.wait().await.expect("the server ends");
+        assert!(status.success(), "{status}");
+        (self.store, self.demo)
+    }
+
     /// Sends a request with a JSON body.
     pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
         let method = method.parse().expect("a method");
