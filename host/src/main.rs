@@ -1,1 +1,5 @@
-fn main(){}
+//! The program `noetl`.
+
+fn main() -> std::process::ExitCode {
+    noetl::cli::main()
+}

@@ -1,1 +1,110 @@
+//! The command line: one module for each command.
 
+mod client;
+mod connect;
+mod credential;
+pub mod embedded;
+mod execute;
+mod execution;
+mod failure;
+mod files;
+mod local;
+mod payload;
+mod playbook;
+mod register;
+mod serve;
+mod sse;
+mod table;
+mod terminal;
+mod test_database;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs workflow playbooks, every tool step in a fresh WebAssembly sandbox.
+#[derive(Debug, Parser)]
+#[command(name = "noetl", version, propagate_version = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Serve),
+    /// Register a file and execute it
+    #[command(subcommand)]
+    Run(execute::Run),
+    /// Execute a registered playbook
+    Execute(execute::Execute),
+    /// Register playbooks
+    Register(register::Register),
+    /// Check playbooks without a server
+    Validate(validate::Validate),
+    /// Manage the credentials that playbooks name
+    #[command(subcommand)]
+    Credential(credential::Credential),
+    /// See what is registered
+    #[command(subcommand)]
+    Playbook(playbook::Playbook),
+    /// Print the version
+    Version,
+    /// Run a command with a PostgreSQL of its own in NOETL_TEST_DATABASE_URL
+    #[command(hide = true)]
+    TestDatabase(test_database::TestDatabase),
+}
+
+/// Parses the arguments, runs the command, reports its error.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(matches!(cli.command, Command::Serve(_)));
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::report(&anyhow::Error::new(error)),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(command) => command.run().await,
+        Command::Run(execute::Run::Playbook(command)) => command.run().await,
+        Command::Execute(command) => command.run().await,
+        Command::Register(command) => command.run().await,
+        Command::Validate(command) => command.run(),
+        Command::Credential(command) => command.run().await,
+        Command::Playbook(command) => command.run().await,
+        Command::Version => {
+            terminal::out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::TestDatabase(command) => command.run().await,
+    }
+}
+
+/// Messages of the program's inside go to stderr; `NOETL_LOG` chooses them.
+fn start_log(serving: bool) {
+    let default = if serving { "warn,noetl=info" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NOETL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,61 @@
+//! Chooses who does a command's work: a server, or this process where none
+//! runs.
+
+use clap::Args;
+
+use super::client::Client;
+use super::failure::Failure;
+use super::local::{Local, LocalOptions};
+use super::{serve, terminal};
+
+/// Which server to use.
+#[derive(Debug, Args)]
+pub struct ServerOptions {
+    /// The server [default: http://127.0.0.1:8082, or this process if none runs there]
+    #[arg(long, env = "NOETL_SERVER", value_name = "URL")]
+    server: Option<String>,
+    #[command(flatten)]
+    local: LocalOptions,
+}
+
+impl ServerOptions {
+    /// Does `work` with the server, or with an API in this process, which is
+    /// shut down in order also when the work fails or Ctrl-C is pressed.
+    ///
+    /// # Errors
+    /// Those of `work`; a server that was named does not answer; the API in
+    /// this process can't be started.
+    pub async fn with<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        if let Some(server) = &self.server {
+            return work(&Client::network(server)?).await;
+        }
+        let default = format!("http://{}", serve::DEFAULT_LISTEN);
+        let client = Client::network(&default)?;
+        match client.is_healthy().await {
+            Some(true) => return work(&client).await,
+            Some(false) => {
+                return Err(Failure::new(format!(
+                    "what answers on {default} is not a noetl server"
+                ))
+                .hint("name the server with --server")
+                .into());
+            }
+            None => {}
+        }
+        terminal::note(&format!("no server on {default}: working in this process"));
+        let interrupted = || Failure::new("interrupted");
+        let local = tokio::select! {
+            local = Local::start(&self.local, false, &terminal::note) => local?,
+            _ = tokio::signal::ctrl_c() => return Err(interrupted().into()),
+        };
+        let result = tokio::select! {
+            result = work(&local.client) => result,
+            _ = tokio::signal::ctrl_c() => Err(interrupted().into()),
+        };
+        local.stop().await?;
+        result
+    }
+}

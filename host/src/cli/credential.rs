@@ -1,0 +1,126 @@
+//! `noetl credential`.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::connect::ServerOptions;
+use super::failure::Failure;
+use super::{playbook, terminal};
+
+/// What to do with credentials.
+#[derive(Debug, Subcommand)]
+pub enum Credential {
+    /// Store a credential, in place of one with the same alias
+    Add(Add),
+    /// List aliases and types; values are never shown
+    List(List),
+}
+
+/// Arguments of `noetl credential add`.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The name that playbooks use, such as pg_demo
+    alias: String,
+    /// What it gives access to
+    #[arg(long = "type", value_enum)]
+    kind: Kind,
+    #[command(flatten)]
+    url: UrlSource,
+    #[command(flatten)]
+    server: ServerOptions,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// A PostgreSQL database
+    Postgres,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct UrlSource {
+    /// postgres://role:password@host/database; other accounts can see arguments, so rather use one of the next two
+    #[arg(long)]
+    url: Option<String>,
+    /// Takes the URL from this environment variable
+    #[arg(long, value_name = "VARIABLE")]
+    url_env: Option<String>,
+    /// Reads the URL from stdin
+    #[arg(long)]
+    url_stdin: bool,
+}
+
+/// Arguments of `noetl credential list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerOptions,
+}
+
+impl Credential {
+    /// Does it.
+    ///
+    /// # Errors
+    /// The URL can't be read, or the server can't be reached or refuses.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Credential::Add(add) => add.run().await,
+            Credential::List(list) => {
+                let body = list
+                    .server
+                    .with(async |client| client.get(&["api", "credentials"]).await)
+                    .await?;
+                terminal::out(&playbook::show(
+                    &body["credentials"],
+                    &["alias", "type"],
+                    list.json,
+                )?);
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+impl Add {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let url = self.url.read()?;
+        let kind = match self.kind {
+            Kind::Postgres => "postgres",
+        };
+        self.server
+            .with(async |client| client.put_credential(&self.alias, kind, &url).await)
+            .await?;
+        terminal::out(&format!("credential {} stored", self.alias));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl UrlSource {
+    fn read(&self) -> anyhow::Result<String> {
+        let url = match (&self.url, &self.url_env) {
+            (Some(url), _) => url.clone(),
+            (None, Some(variable)) => std::env::var(variable).map_err(|_| {
+                Failure::usage(format!("the environment variable {variable} is not set"))
+            })?,
+            (None, None) => {
+                let mut text = String::new();
+                std::io::stdin()
+                    .read_to_string(&mut text)
+                    .map_err(|error| {
+                        Failure::usage(format!("cannot read the URL from stdin: {error}"))
+                    })?;
+                text
+            }
+        };
+        let url = url.trim();
+        if url.is_empty() {
+            return Err(Failure::usage("the URL is empty").into());
+        }
+        Ok(url.to_string())
+    }
+}

@@ -1,0 +1,161 @@
+//! `noetl serve`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use axum::serve::ListenerExt;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::client::Client;
+use super::failure::Failure;
+use super::local::{DRAIN_LIMIT, Local, LocalOptions};
+use super::terminal::{note, out, timed};
+use super::{failure, files};
+
+/// Where the server listens if it isn't told.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8082";
+
+/// Arguments of `noetl serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address and port
+    #[arg(long, env = "NOETL_LISTEN", value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
+    listen: String,
+    #[command(flatten)]
+    local: LocalOptions,
+    /// Registers the playbooks in this directory; may be repeated
+    #[arg(long, value_name = "DIR")]
+    playbooks: Vec<PathBuf>,
+    /// Also serves the example page and its stand-in for an identity provider
+    #[arg(long)]
+    dev: bool,
+}
+
+impl Serve {
+    /// Serves until SIGINT or SIGTERM.
+    ///
+    /// # Errors
+    /// The address is taken, or a part does not start.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let begin = Instant::now();
+        let mut signals = Signals::new()?;
+        out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
+        let listener = self.bind().await?;
+        let address = listener.local_addr()?;
+        let local = tokio::select! {
+            local = self.start() => local?,
+            () = signals.next() => return Err(Failure::new("interrupted while starting").into()),
+        };
+        out(&timed(
+            &format!("ready on http://{address}"),
+            begin.elapsed(),
+        ));
+
+        let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+        // Small answers must not wait for the acknowledgement of earlier ones.
+        let listener = listener.tap_io(|stream| {
+            stream.set_nodelay(true).ok();
+        });
+        let server = axum::serve(listener, local.app.router()).with_graceful_shutdown(async move {
+            stopping.await.ok();
+        });
+        let mut server = tokio::spawn(server.into_future());
+        tokio::select! {
+            ended = &mut server => {
+                ended??;
+                return Err(Failure::new("the server ended by itself").into());
+            }
+            () = signals.next() => {}
+        }
+        out(&format!(
+            "stopping: running executions have {} s to finish; Ctrl-C again ends them now",
+            DRAIN_LIMIT.as_secs()
+        ));
+        let before = Instant::now();
+        stop.send(()).ok();
+        let finish = async {
+            if tokio::time::timeout(DRAIN_LIMIT, &mut server)
+                .await
+                .is_err()
+            {
+                note("some connections were still open");
+            }
+        };
+        tokio::select! {
+            () = finish => {}
+            () = signals.next() => {}
+        }
+        server.abort();
+        tokio::select! {
+            stopped = local.stop() => stopped?,
+            // The embedded database is stopped by being dropped.
+            () = signals.next() => {}
+        }
+        out(&timed("stopped", before.elapsed()));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Before anything slow, so that a taken port is known at once.
+    async fn bind(&self) -> anyhow::Result<TcpListener> {
+        TcpListener::bind(&self.listen).await.map_err(|error| {
+            Failure::new(format!("cannot listen on {}: {error}", self.listen))
+                .hint(
+                    "is another noetl running? choose another address with --listen 127.0.0.1:PORT",
+                )
+                .into()
+        })
+    }
+
+    async fn start(&self) -> anyhow::Result<Local> {
+        let local = Local::start(&self.local, self.dev, &out).await?;
+        let before = Instant::now();
+        match self.register(&local.client).await? {
+            0 => out("no playbooks registered now; add some with 'noetl register' or --playbooks"),
+            1 => out(&timed("1 playbook registered", before.elapsed())),
+            count => out(&timed(
+                &format!("{count} playbooks registered"),
+                before.elapsed(),
+            )),
+        }
+        Ok(local)
+    }
+
+    /// A playbook with mistakes does not keep the others from being served.
+    async fn register(&self, client: &Client) -> anyhow::Result<usize> {
+        let mut count = 0;
+        for file in files::read_all(&self.playbooks)? {
+            match client.register(&file).await {
+                Ok(_) => count += 1,
+                Err(error) => {
+                    failure::report(&error.context(format!("{} is not registered", file.name)));
+                }
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// The signals that end the server.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Writing to stdout and stderr. A reader that went away (`noetl … | head`) is
+//! no reason to break off: the work goes on, unheard.
+
+use std::io::Write;
+use std::time::Duration;
+
+/// Writes a line to stdout.
+pub fn out(text: &str) {
+    writeln!(std::io::stdout(), "{text}").ok();
+}
+
+/// Writes a line to stderr.
+pub fn note(text: &str) {
+    writeln!(std::io::stderr(), "{text}").ok();
+}
+
+/// A line that ends with how long it took.
+pub fn timed(text: &str, duration: Duration) -> String {
+    format!("{text:<58} {:>8}", human(duration))
+}
+
+/// A duration as people read it: `0.4 ms`, `41 ms`, `1.2 s`.
+pub fn human(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    if milliseconds < 9.95 {
+        format!("{milliseconds:.1} ms")
+    } else if milliseconds < 999.5 {
+        format!("{milliseconds:.0} ms")
+    } else {
+        format!("{:.1} s", milliseconds / 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        let human = |microseconds| human(Duration::from_micros(microseconds));
+        assert_eq!(human(430), "0.4 ms");
+        assert_eq!(human(9_960), "10 ms");
+        assert_eq!(human(41_300), "41 ms");
+        assert_eq!(human(999_700), "1.0 s");
+        assert_eq!(human(1_230_000), "1.2 s");
+    }
+}

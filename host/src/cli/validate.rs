@@ -1,0 +1,36 @@
+//! `noetl validate`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{files, terminal};
+
+/// Arguments of `noetl validate`.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Playbook files, or directories of them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+}
+
+impl Validate {
+    /// Checks every file. Mistakes make the exit code 1.
+    ///
+    /// # Errors
+    /// A file can't be read.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let mut code = ExitCode::SUCCESS;
+        for file in files::read_all(&self.paths)? {
+            match crate::playbook::parse(&file.name, &file.text) {
+                Ok(playbook) => terminal::out(&format!("{}: ok ({})", file.name, playbook.path)),
+                Err(diagnostics) => {
+                    terminal::note(&diagnostics.to_string());
+                    code = ExitCode::FAILURE;
+                }
+            }
+        }
+        Ok(code)
+    }
+}
