@@ -75,7 +75,8 @@ impl Server {
             while let Some(line) = lines.next_line().await.expect("the server's output is text") {
                 println!("server: {line}");
                 if let Some((_, url)) = line.split_once("ready on ") {
-                    return url.trim().to_owned();
+                    let url = url.split_whitespace().next().unwrap_or_default();
+                    return url.to_owned();
                 }
             }
             panic!("the server ended before it was ready");
