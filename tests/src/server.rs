@@ -75,7 +75,8 @@ impl Server {
             while let Some(line) = lines.next_line().await.expect("the server's output is text") {
                 println!("server: {line}");
                 if let Some((_, url)) = line.split_once("ready on ") {
-                    return url.trim().to_owned();
+                    let url = url.split_whitespace().next().unwrap_or_default();
+                    return url.to_owned();
                 }
             }
             panic!("the server ended before it was ready");
@@ -99,6 +100,15 @@ impl Server {
             .await;
         assert_eq!(reply.status, 204, "{reply:?}");
         server
+    }
+
+    /// Ends the server as an operator does, and gives its databases back.
+    pub async fn stop(mut self) -> (Database, Database) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().expect("it runs").cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("the server can be ended");
+        let status = self.child.wait().await.expect("the server ends");
+        assert!(status.success(), "{status}");
+        (self.store, self.demo)
     }
 
     /// Sends a request with a JSON body.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::event::Journal;
@@ -68,7 +68,8 @@ pub(super) async fn run(engine: &Engine, execution: Execution) -> sqlx::Result<O
 struct Walk<'a> {
     engine: &'a Engine,
     execution: Execution,
-    scope: Values,
+    /// What templates see.
+    scope: Scope,
     /// Steps that were reached and have not started, in order.
     waiting: Vec<usize>,
     /// Steps in the sandbox.
@@ -77,27 +78,6 @@ struct Walk<'a> {
     journal: Journal,
     outcome: Outcome,
     started: usize,
-}
-
-/// What templates see.
-struct Values {
-    workload: Value,
-    vars: Map<String, Value>,
-    steps: Map<String, Value>,
-    execution_id: Value,
-}
-
-impl Values {
-    fn scope(&self, result: Option<&Value>) -> Scope {
-        let mut all = self.steps.clone();
-        all.insert("workload".into(), self.workload.clone());
-        all.insert("vars".into(), Value::Object(self.vars.clone()));
-        all.insert("execution_id".into(), self.execution_id.clone());
-        if let Some(result) = result {
-            all.insert("result".into(), result.clone());
-        }
-        Scope::new(all)
-    }
 }
 
 struct Start {
@@ -109,14 +89,12 @@ impl<'a> Walk<'a> {
     fn new(engine: &'a Engine, mut execution: Execution) -> Self {
         let payload = std::mem::take(&mut execution.payload);
         let workload = merge(&execution.plan.playbook.workload, payload);
+        let mut scope = Scope::default();
+        scope.set("workload", &Value::Object(workload));
+        scope.set("execution_id", &json!(execution.id));
         Self {
             engine,
-            scope: Values {
-                workload: Value::Object(workload),
-                vars: Map::new(),
-                steps: Map::new(),
-                execution_id: Value::String(execution.id.to_string()),
-            },
+            scope,
             execution,
             waiting: Vec::new(),
             running: Vec::new(),
@@ -163,7 +141,7 @@ impl<'a> Walk<'a> {
                 format!("the execution has run {MAX_STEPS} steps, its limit; does a cycle in the workflow never end?"),
             ));
         }
-        let request = request(&self.execution, step, action, &self.scope.scope(None))?;
+        let request = request(&self.execution, step, action, &self.scope)?;
         self.journal.push(
             "step_started",
             Some(&step.name),
@@ -210,14 +188,11 @@ impl<'a> Walk<'a> {
         match (result, vars) {
             (Ok(mut result), Ok(vars)) => {
                 for (name, value) in vars {
-                    match value {
-                        Some(value) => self.scope.vars.insert(name, value),
-                        None => self.scope.vars.remove(&name),
-                    };
+                    self.scope.set_var(&name, &value.unwrap_or_default());
                 }
                 self.follow(step, Some(&result));
-                self.outcome.result = Some(result["data"].clone());
-                self.scope.steps.insert(step.name.clone(), result.take());
+                self.scope.set(&step.name, &result);
+                self.outcome.result = Some(result["data"].take());
             }
             _ => self.fail_with(step, Some(action), error.expect("one of them failed")),
         }
@@ -245,7 +220,7 @@ impl<'a> Walk<'a> {
         if step.vars.is_empty() {
             return Ok(Vec::new());
         }
-        let scope = self.scope.scope(Some(result));
+        let scope = self.scope.with_result(result);
         step.vars
             .iter()
             .map(|var| {
@@ -264,7 +239,10 @@ impl<'a> Walk<'a> {
             Next::None => return,
             Next::All(steps) => steps,
             Next::Branches { branches, default } => {
-                let scope = self.scope.scope(result);
+                let scope = match result {
+                    Some(result) => self.scope.with_result(result),
+                    None => self.scope.clone(),
+                };
                 let mut taken = default;
                 for branch in branches {
                     match branch.condition.is_true(&scope) {

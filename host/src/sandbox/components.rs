@@ -23,6 +23,19 @@ pub struct Loaded {
     pub cached: bool,
 }
 
+impl Loaded {
+    /// The interfaces that the component asks for, such as
+    /// `noetl:tool/log@0.1.0`.
+    pub fn imports(&self) -> Vec<String> {
+        let engine = self.component.engine();
+        self.component
+            .component_type()
+            .imports(engine)
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+}
+
 /// Compiled components in a directory that only this user can write.
 pub struct ComponentCache {
     engine: Engine,
