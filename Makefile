@@ -1,0 +1,78 @@
+# `make run` and `make test` do everything on a fresh Debian machine that has the
+# Rust toolchain. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Everything that is built lies outside the checkout, so that all checkouts share it.
+export NOETL_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/noetl
+export CARGO_TARGET_DIR ?= $(NOETL_CACHE)/target
+export NOETL_CACHE_DIR ?= $(NOETL_CACHE)/compiled
+export NOETL_COMPONENTS ?= $(CURDIR)/build/components
+export NOETL_BIN := $(CARGO_TARGET_DIR)/release/noetl
+
+step := scripts/step.sh
+
+## run: build what is missing, then serve on http://127.0.0.1:8082 (options of `noetl serve` in ARGS)
+.PHONY: run
+run: need-run guests
+	@exec $(NOETL_BIN) serve --dev --playbooks playbooks $(ARGS)
+
+## test: every test, against real parts: PostgreSQL, components, a browser
+.PHONY: test
+test: need-test guests
+	@scripts/test.sh
+
+## bench: measure the figures of docs/performance.md
+.PHONY: bench
+bench: need-bench guests
+	@$(NOETL_BIN) test-database -- $(CARGO_TARGET_DIR)/release/bench $(ARGS)
+
+## build: the program, as build/noetl, and the tools that building and testing need
+# The whole workspace at once: cargo chooses the features of shared dependencies
+# for what it is asked to build, and would build them again for a part of it.
+.PHONY: build
+build: need-build
+	@$(step) "server" cargo build --release --workspace --bins --lib
+	@mkdir -p build && ln -sfn $(NOETL_BIN) build/noetl
+
+## guests: the tools that run in the sandbox, as components in build/components
+.PHONY: guests
+guests: build
+	@$(step) "tools" scripts/build-guests.sh build/components
+
+## fmt: format the code
+.PHONY: fmt
+fmt:
+	cargo fmt --all
+	cd guest-tools && cargo fmt --all
+
+## lint: what must be clean before a commit
+.PHONY: lint
+lint: need-build
+	cargo fmt --all --check
+	cd guest-tools && cargo fmt --all --check
+	@$(step) "clippy" cargo clippy --release --workspace --all-targets -- -D warnings
+
+## deps: install the Debian packages that are missing for `make run` and `make test`
+.PHONY: deps
+deps: need-run need-test
+
+## clean: remove what was built (compiled dependencies included)
+.PHONY: clean
+clean:
+	rm -rf build "$(NOETL_CACHE_DIR)"
+	cargo clean
+	cd guest-tools && CARGO_TARGET_DIR="$(NOETL_CACHE)/guest-target" cargo clean
+
+## help: this list
+.PHONY: help
+help:
+	@awk -F': ' '/^## /{ sub(/^## /, ""); printf "make %-8s %s\n", $$1, substr($$0, length($$1) + 3) }' $(MAKEFILE_LIST)
+
+# What each target needs of the machine.
+.PHONY: need-build need-run need-test need-bench
+need-build: ; @scripts/packages.sh cargo cc
+need-run: ; @scripts/packages.sh cargo cc postgresql
+need-test: ; @scripts/packages.sh cargo cc postgresql chromium
+need-bench: ; @scripts/packages.sh cargo cc postgresql python3

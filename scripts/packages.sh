@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Makes sure that the machine has what a target needs; installs the Debian
+# packages that are missing, and no others.
+#
+#   scripts/packages.sh NEED…      cargo | cc | postgresql | chromium | python3
+set -euo pipefail
+
+missing=()
+say() { echo "[make] $*" >&2; }
+die() { echo "error: $1" >&2; echo "  hint: $2" >&2; exit 1; }
+lacks() { # WHY PACKAGE…
+  say "missing: $1 (Debian: ${*:2})"
+  missing+=("${@:2}")
+}
+
+for need in "$@"; do
+  case $need in
+    cargo)
+      command -v cargo >/dev/null ||
+        die "the Rust toolchain is missing" "install it from https://rustup.rs, then open a new shell"
+      ;;
+    cc)
+      command -v cc >/dev/null && [ -n "$(cc -print-file-name=crt1.o | grep /)" ] ||
+        lacks "a C compiler and linker, for the server" gcc libc6-dev
+      ;;
+    postgresql)
+      compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
+        [ -x "$(pg_config --bindir 2>/dev/null)/initdb" ] ||
+        lacks "PostgreSQL's server programs, for the embedded database" postgresql
+      ;;
+    chromium)
+      { command -v chromium && command -v chromedriver; } >/dev/null ||
+        lacks "a browser and its driver, for the tests of the example page" chromium chromium-driver
+      ;;
+    python3)
+      command -v python3 >/dev/null || lacks "python3, which the benchmark compares with" python3
+      ;;
+    *) die "nobody knows how to provide '$need'" "see scripts/packages.sh" ;;
+  esac
+done
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+command -v apt-get >/dev/null ||
+  die "this machine has no apt-get to install them with" "install what is named above in the way of this system"
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null ||
+    die "installing needs root, and there is no sudo" "as root, run: apt-get install ${missing[*]}"
+  as_root=(sudo)
+fi
+say "installing ${missing[*]}"
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600)
+begin=$SECONDS
+"${apt[@]}" update >&2 || say "the package lists could not be refreshed; trying with those that are here"
+"${apt[@]}" install --no-install-recommends "${missing[@]}" >&2 ||
+  die "installing ${missing[*]} failed" "see apt's messages above"
+say "installed in $((SECONDS - begin)) s"
