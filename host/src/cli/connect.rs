@@ -14,6 +14,9 @@ pub struct ServerOptions {
     /// The server [default: http://127.0.0.1:8082, or this process if none runs there]
     #[arg(long, env = "NOETL_SERVER", value_name = "URL")]
     server: Option<String>,
+    /// Does the work in this process, whatever server runs or is named
+    #[arg(long)]
+    here: bool,
     #[command(flatten)]
     local: LocalOptions,
 }
@@ -29,23 +32,9 @@ impl ServerOptions {
         &self,
         work: impl AsyncFnOnce(&Client) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        if let Some(server) = &self.server {
-            return work(&Client::network(server)?).await;
+        if let Some(client) = self.find_server().await? {
+            return work(&client).await;
         }
-        let default = format!("http://{}", serve::DEFAULT_LISTEN);
-        let client = Client::network(&default)?;
-        match client.is_healthy().await {
-            Some(true) => return work(&client).await,
-            Some(false) => {
-                return Err(Failure::new(format!(
-                    "what answers on {default} is not a noetl server in working order"
-                ))
-                .hint("name the server with --server")
-                .into());
-            }
-            None => {}
-        }
-        terminal::note(&format!("no server on {default}: working in this process"));
         let interrupted = || Failure::new("interrupted");
         let local = tokio::select! {
             local = Local::start(&self.local, false, &terminal::note) => local?,
@@ -57,5 +46,29 @@ impl ServerOptions {
         };
         local.stop().await?;
         result
+    }
+
+    /// The server to use, if there is one.
+    async fn find_server(&self) -> anyhow::Result<Option<Client>> {
+        if self.here {
+            return Ok(None);
+        }
+        if let Some(server) = &self.server {
+            return Client::network(server).map(Some);
+        }
+        let default = format!("http://{}", serve::DEFAULT_LISTEN);
+        let client = Client::network(&default)?;
+        match client.is_healthy().await {
+            Some(true) => Ok(Some(client)),
+            Some(false) => Err(Failure::new(format!(
+                "what answers on {default} is not a noetl server in working order"
+            ))
+            .hint("name the server with --server, or add --here")
+            .into()),
+            None => {
+                terminal::note(&format!("no server on {default}: working in this process"));
+                Ok(None)
+            }
+        }
     }
 }

@@ -49,6 +49,17 @@ impl Serve {
             local = self.start() => local?,
             () = signals.next() => return Err(Failure::new("interrupted while starting").into()),
         };
+        if self.dev {
+            out(&format!(
+                "example page: http://{address}/examples/auth0-login/"
+            ));
+            if !address.ip().is_loopback() {
+                note(
+                    "warning: with --dev the server signs a token for anybody's name; \
+                     let only people you trust reach it",
+                );
+            }
+        }
         out(&timed("everything started", begin.elapsed()));
         // Programs that start the server wait for this line.
         out(&format!("ready on http://{address}"));
@@ -141,6 +152,7 @@ impl Serve {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -148,6 +160,7 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -155,6 +168,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

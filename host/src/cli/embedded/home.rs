@@ -9,7 +9,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -59,12 +59,7 @@ pub fn default_directory() -> anyhow::Result<PathBuf> {
 
 /// Starts the cluster in `directory`, or joins the one that is running there.
 pub fn start(directory: &Path) -> anyhow::Result<Started> {
-    std::fs::create_dir_all(directory).with_context(|| {
-        format!(
-            "cannot make the data directory {}; set NOETL_DATA_DIR to another one",
-            directory.display()
-        )
-    })?;
+    make_directory(directory)?;
     // PostgreSQL reports its working directory with links resolved.
     let directory = &directory.canonicalize()?;
     let start_lock = directory.join("start.lock");
@@ -182,6 +177,24 @@ fn start_on_some_port(cluster: &Cluster, remembered: Option<u16>) -> anyhow::Res
     }
 }
 
+/// Makes the directory. PostgreSQL's account must be able to enter it even if
+/// root's umask would keep it out.
+fn make_directory(directory: &Path) -> anyhow::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(directory)
+        .and_then(|()| std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)))
+        .map_err(|error| {
+            Failure::new(format!(
+                "cannot make the data directory {}: {error}",
+                directory.display()
+            ))
+            .hint("set NOETL_DATA_DIR to another one")
+            .into()
+        })
+}
+
 fn open_lock(path: &Path) -> anyhow::Result<File> {
     OpenOptions::new()
         .create(true)
@@ -189,11 +202,10 @@ fn open_lock(path: &Path) -> anyhow::Result<File> {
         .write(true)
         .mode(0o600)
         .open(path)
-        .with_context(|| {
-            format!(
-                "cannot open {}; set NOETL_DATA_DIR to a directory of your own",
-                path.display()
-            )
+        .map_err(|error| {
+            Failure::new(format!("cannot open {}: {error}", path.display()))
+                .hint("set NOETL_DATA_DIR to a directory of your own")
+                .into()
         })
 }
 

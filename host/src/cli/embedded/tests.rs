@@ -209,8 +209,7 @@ async fn a_killed_server_and_a_reused_process_id_do_not_stop_the_next_start() {
     .await;
     let url = first.demo_url.clone();
     kill(&directory.postmaster());
-    // As if noetl had been killed too: nothing is tidied up.
-    std::mem::forget(first);
+    first.stop().await.unwrap();
 
     let second = Embedded::start(directory.kept()).await.unwrap();
     assert!(!second.reused);
@@ -219,7 +218,7 @@ async fn a_killed_server_and_a_reused_process_id_do_not_stop_the_next_start() {
         "committed"
     );
     kill(&directory.postmaster());
-    std::mem::forget(second);
+    second.stop().await.unwrap();
 
     // The number now belongs to somebody else, of PostgreSQL's own account.
     let mut stranger = directory.stranger();
@@ -233,6 +232,8 @@ async fn a_killed_server_and_a_reused_process_id_do_not_stop_the_next_start() {
         text(&url, "SELECT value FROM kept").await.unwrap(),
         "committed"
     );
+    third.stop().await.unwrap();
+    assert_eq!(processes_in(&directory.0), 0);
     assert!(
         stranger.try_wait().unwrap().is_none(),
         "a stranger's process was ended"
