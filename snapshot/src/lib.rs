@@ -1,6 +1,7 @@
 //! Snapshots of components: a component in, the same component out, with the
 //! memory that its `init` left as its initial memory.
 
+pub mod harness;
 mod state;
 
 use std::time::{Duration, Instant};
