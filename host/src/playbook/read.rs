@@ -273,6 +273,11 @@ impl Reader<'_> {
         let result = find(fields, "tool").is_some();
         let vars = self.vars(fields, result);
         let next = super::next::next(self, &name, fields, result);
+        if name != "end" && !result && find(fields, "next").is_none() {
+            self.report
+                .add(position, "the step has neither a `tool` nor a `next`")
+                .hint("say what it runs or where it leads; the last step is called `end`");
+        }
         (self.report.count() == before).then_some(Step {
             name,
             line,

@@ -382,15 +382,15 @@ fn mistakes_of_steps_and_tasks() {
         "code: |",
     );
     wrong(
-        "  - step: end\n",
-        "  - step: end\n    next:\n      - step: failed\n",
+        "\n  - step: end\n",
+        "\n  - step: end\n    next:\n      - step: failed\n",
         "    next:\n      - step: failed",
         "leads nowhere",
         "",
     );
     wrong(
-        "  - step: end\n",
-        "  - step: end\n  - step: lost\n",
+        "\n  - step: end\n",
+        "\n  - step: end\n  - step: lost\n    next:\n      - step: end\n",
         "- step: lost",
         "no step leads here",
         "- step: lost",
@@ -630,7 +630,11 @@ fn steps_that_are_missing_or_double() {
         errors[0].hint.as_deref().unwrap().contains("`strat`"),
         "{errors:?}"
     );
-    let text = LOGIN.replacen("  - step: end\n", "  - step: end\n  - step: failed\n", 1);
+    let text = LOGIN.replacen(
+        "\n  - step: end\n",
+        "\n  - step: end\n  - step: failed\n",
+        1,
+    );
     let errors = bad(&text);
     assert!(errors[0].message.contains("twice"), "{errors:?}");
     let text = LOGIN.replacen("- step: failed\n    tool", "- step: result\n    tool", 1);
@@ -639,6 +643,19 @@ fn steps_that_are_missing_or_double() {
             .iter()
             .any(|error| error.message.contains("templates use"))
     );
+}
+
+#[test]
+fn a_step_that_does_nothing_is_a_mistake() {
+    let text = LOGIN.replacen(
+        "\n  - step: failed\n",
+        "\n  - step: idle\n\n  - step: failed\n",
+        1,
+    );
+    let text = text.replacen("- step: end\n\n", "- step: idle\n\n", 1);
+    let errors = bad(&text);
+    assert_eq!(errors.len(), 1, "{}", Diagnostics(errors));
+    assert!(errors[0].message.contains("neither"), "{errors:?}");
 }
 
 #[test]

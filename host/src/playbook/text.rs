@@ -28,7 +28,7 @@ pub(super) fn first_line(text: &str, position: Position) -> usize {
 
 /// The position in the file of a byte offset in a scalar's content.
 pub(super) fn locate(text: &str, position: Position, content: &str, offset: usize) -> Position {
-    let before = &content[..offset.min(content.len())];
+    let before = content.get(..offset).unwrap_or(content);
     let line_offset = before.matches('\n').count();
     let column = before
         .rsplit('\n')

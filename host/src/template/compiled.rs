@@ -118,7 +118,7 @@ impl Compiled {
     pub(crate) fn error_at(&self, emit: &Range<usize>, message: String) -> TemplateError {
         TemplateError::new(message)
             .at(self.source(), emit.start)
-            .expression(self.source()[emit.clone()].trim())
+            .expression(self.source().get(emit.clone()).unwrap_or_default().trim())
     }
 }
 

@@ -351,3 +351,15 @@ fn suggestions_are_near() {
     assert_eq!(nearest("Upsert_User", ["upsert_user"]), Some("upsert_user"));
     assert_eq!(nearest("xyz", ["start", "end"]), None);
 }
+
+#[test]
+fn every_suggested_filter_and_test_exists() {
+    use super::inspect::{FILTERS, TESTS};
+    for filter in FILTERS.iter().filter(|name| **name != "ident") {
+        Template::compile(&format!("{{{{ x | {filter} }}}}")).unwrap();
+    }
+    SqlTemplate::compile("SELECT {{ x | ident }}").unwrap();
+    for test in TESTS {
+        Template::compile(&format!("{{{{ x is {test}(1) }}}}")).unwrap();
+    }
+}

@@ -214,6 +214,13 @@ impl Binder<'_> {
             current.previous = Previous::QuotedName;
             return Ok(());
         }
+        if self.current.names_expected() {
+            return Err(Failure {
+                message: "a value can't stand for the name of a table or column".to_owned(),
+                hint: "write `{{ name | ident }}`".to_owned(),
+                place: Place::Marker(marker),
+            });
+        }
         let typed = ["DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL"];
         if self.current.previous == Previous::Word
             && let Some(word) = self.current.words.last()
@@ -415,6 +422,7 @@ impl Binder<'_> {
                 ),
                 hint: match first {
                     "SET" => "write `SELECT set_config('name', '{{ … }}', true)`".to_owned(),
+                    "NOTIFY" => "write `SELECT pg_notify('channel', '{{ … }}')`".to_owned(),
                     _ => "use a constant; for names of tables, columns and roles there is \
                           `{{ name | ident }}`"
                         .to_owned(),
@@ -431,6 +439,21 @@ impl Binder<'_> {
 }
 
 impl Current {
+    /// Whether only a name can follow.
+    fn names_expected(&self) -> bool {
+        let mut words = self.words.iter().rev().map(String::as_str);
+        match self.previous {
+            Previous::Dot => true,
+            Previous::Word => match words.next().unwrap_or_default() {
+                "JOIN" | "INTO" | "UPDATE" | "TABLE" => true,
+                // Not `IS DISTINCT FROM x`, nor `extract(year FROM x)`.
+                "FROM" => self.depth == 0 && words.next() != Some("DISTINCT"),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Follows `CREATE FUNCTION … BEGIN ATOMIC … END`, in whose body semicolons
     /// end no statement.
     fn track_body(&mut self, word: &str) {

@@ -175,7 +175,7 @@ fn static_error(source: &str, path: &Path, failure: Failure) -> TemplateError {
         Place::Marker(index) => match path.markers.get(index) {
             Some((range, _)) => error
                 .at(source, range.start)
-                .expression(source[range.clone()].trim()),
+                .expression(source.get(range.clone()).unwrap_or_default().trim()),
             None => error,
         },
         Place::Text(offset) => {
