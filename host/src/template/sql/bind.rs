@@ -232,9 +232,9 @@ impl Binder<'_> {
                 place: Place::Marker(marker),
             });
         }
-        let (parameter, cast) = open_value(&value).map_err(|message| at(marker, message))?;
+        let parameter = open_value(&value).map_err(|message| at(marker, message))?;
         let number = self.add(marker, parameter)?;
-        self.current.out.push_str(&format!("${number}{cast}"));
+        self.current.out.push_str(&format!("${number}"));
         self.current.previous = Previous::Parameter;
         Ok(())
     }
@@ -474,19 +474,18 @@ impl Current {
     }
 }
 
-/// The parameter for an expression in the open, and the cast that gives it the
-/// type which the same number would have, written in SQL.
-fn open_value(value: &Value) -> Result<(Parameter, &'static str), String> {
+/// The parameter for an expression in the open: a number is what the same number
+/// would be, written in SQL.
+fn open_value(value: &Value) -> Result<Parameter, String> {
     Ok(match value.kind() {
-        ValueKind::Bool => (Parameter::Boolean(value.is_true()), "::bool"),
+        ValueKind::Bool => Parameter::Boolean(value.is_true()),
         ValueKind::Number if value.is_integer() => match i64::try_from(value.clone()) {
-            Ok(number) if i32::try_from(number).is_ok() => (Parameter::Int64(number), "::int4"),
-            Ok(number) => (Parameter::Int64(number), "::int8"),
-            Err(_) => (Parameter::Numeric(value.to_string()), "::numeric"),
+            Ok(number) => Parameter::Int64(number),
+            Err(_) => Parameter::Numeric(value.to_string()),
         },
-        // Through float8, a numeric column would get 15 digits of it.
-        ValueKind::Number => (Parameter::Numeric(convert::to_text(value)?), "::numeric"),
-        _ => (literal_value(value)?, ""),
+        // As float8, a numeric column would get 15 digits of it.
+        ValueKind::Number => Parameter::Numeric(convert::to_text(value)?),
+        _ => literal_value(value)?,
     })
 }
 
