@@ -226,7 +226,7 @@ impl App {
     }
 
     fn parse(&self, file: &str, text: &str) -> Result<playbook::Playbook, Diagnostics> {
-        playbook::parse(file, text, &|tool| self.inner.engine.has_tool(tool))
+        playbook::parse(file, text, &self.inner.engine.tools())
     }
 
     /// The HTTP service.

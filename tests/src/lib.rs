@@ -3,6 +3,7 @@
 //! `NOETL_TEST_DATABASE_URL` names a PostgreSQL in which databases can be made,
 //! `NOETL_COMPONENTS` the tools; `make test` sets both.
 
+pub mod browser;
 mod database;
 mod server;
 mod token;

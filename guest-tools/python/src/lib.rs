@@ -1,1 +1,30 @@
+//! The python tool: a step's `code` is run by RustPython, in an instance whose
+//! memory begins as the build's snapshot of a started interpreter.
 
+mod arguments;
+mod entropy;
+mod failure;
+mod interpreter;
+mod json;
+mod step;
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: ["../../wit", "wit"],
+        world: "noetl:python/python",
+        generate_all,
+    });
+
+    struct Tool;
+    export!(Tool);
+
+    impl Guest for Tool {
+        fn init() {
+            crate::interpreter::start();
+        }
+
+        fn run(invocation: Invocation) -> Result<Output, ToolError> {
+            crate::step::run(&invocation)
+        }
+    }
+}

@@ -25,10 +25,9 @@ impl Validate {
     /// A file can't be read.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let tools = self.components.names();
-        let known = |tool: &str| tools.iter().any(|name| name == tool);
         let mut code = ExitCode::SUCCESS;
         for file in files::read_all(&self.paths)? {
-            match crate::playbook::parse(&file.name, &file.text, &known) {
+            match crate::playbook::parse(&file.name, &file.text, &tools) {
                 Ok(playbook) => terminal::out(&format!("{}: ok ({})", file.name, playbook.path)),
                 Err(diagnostics) => {
                     terminal::note(&diagnostics.to_string());

@@ -43,8 +43,7 @@ pub struct Failure {
 /// Runs `execution` from `start` until no step is left or one has failed.
 pub(super) async fn run(engine: &Engine, execution: Execution) -> sqlx::Result<Outcome> {
     let mut walk = Walk::new(engine, execution);
-    let start = walk.execution.plan.playbook.start();
-    walk.waiting.push(start);
+    walk.waiting.push(walk.execution.plan.start);
     walk.journal.push(
         "execution_started",
         None,

@@ -48,9 +48,9 @@ impl Engine {
         Self { runner, store }
     }
 
-    /// Whether a playbook can name this tool.
-    pub fn has_tool(&self, tool: &str) -> bool {
-        self.runner.has_tool(tool)
+    /// The names of the tools that a playbook can use.
+    pub fn tools(&self) -> Vec<String> {
+        self.runner.tools()
     }
 
     /// Runs an execution to its end.

@@ -2,26 +2,49 @@
 
 use crate::playbook::{Next, Playbook};
 
-/// A playbook and which of its steps can still be reached from which.
+/// A playbook and what the scheduler needs to know of its graph.
 pub struct Plan {
     /// The playbook.
     pub playbook: Playbook,
-    /// `reaches[a][b]`: there is a way of one or more transitions from a to b.
-    reaches: Vec<Vec<bool>>,
+    pub(super) start: usize,
+    graph: Graph,
 }
 
 impl Plan {
     /// The plan of a playbook, to be kept as long as the playbook is.
+    ///
+    /// # Panics
+    /// If it has no step `start`, which a checked playbook has.
     pub fn new(playbook: Playbook) -> Self {
-        let next: Vec<Vec<usize>> = playbook.steps.iter().map(|s| successors(&s.next)).collect();
-        let reaches = (0..next.len()).map(|from| reachable(&next, from)).collect();
-        Self { playbook, reaches }
+        Self {
+            start: playbook.step_index("start").expect("checked"),
+            graph: Graph::new(&playbook.steps.iter().map(|s| successors(&s.next)).collect::<Vec<_>>()),
+            playbook,
+        }
     }
 
-    /// Which of the waiting steps can start. A step that several branches lead
-    /// to waits for all that can still reach it, and so runs once for them; in
-    /// a cycle the one that came first goes first.
+    /// Which of the waiting steps can start.
     pub(super) fn startable(&self, waiting: &[usize], running: &[usize]) -> Vec<usize> {
+        self.graph.startable(waiting, running)
+    }
+}
+
+/// `reaches[a][b]`: there is a way of one or more transitions from a to b.
+struct Graph {
+    reaches: Vec<Vec<bool>>,
+}
+
+impl Graph {
+    fn new(next: &[Vec<usize>]) -> Self {
+        Self {
+            reaches: (0..next.len()).map(|from| reachable(next, from)).collect(),
+        }
+    }
+
+    /// A step that several branches lead to waits for all that can still reach
+    /// it, and so runs once for them; in a cycle the one that came first goes
+    /// first.
+    fn startable(&self, waiting: &[usize], running: &[usize]) -> Vec<usize> {
         let blocked = |&(at, step): &(usize, usize)| {
             running.iter().any(|&r| self.reaches[r][step])
                 || waiting.iter().enumerate().any(|(other_at, &other)| {
@@ -68,30 +91,25 @@ fn reachable(next: &[Vec<usize>], from: usize) -> Vec<bool> {
 mod tests {
     use super::*;
 
-    fn plan(next: &[&[usize]]) -> Plan {
-        let next: Vec<Vec<usize>> = next.iter().map(|n| n.to_vec()).collect();
-        let reaches = (0..next.len()).map(|from| reachable(&next, from)).collect();
-        Plan {
-            playbook: Playbook::default(),
-            reaches,
-        }
+    fn graph(next: &[&[usize]]) -> Graph {
+        Graph::new(&next.iter().map(|n| n.to_vec()).collect::<Vec<_>>())
     }
 
     #[test]
     fn a_diamond_meets_once() {
         // 0 → 1, 2 → 3
-        let plan = plan(&[&[1, 2], &[3], &[3], &[]]);
-        assert_eq!(plan.startable(&[1, 2], &[]), [1, 2]);
-        assert_eq!(plan.startable(&[3], &[2]), [] as [usize; 0]);
-        assert_eq!(plan.startable(&[3], &[]), [3]);
+        let graph = graph(&[&[1, 2], &[3], &[3], &[]]);
+        assert_eq!(graph.startable(&[1, 2], &[]), [1, 2]);
+        assert_eq!(graph.startable(&[3], &[2]), [] as [usize; 0]);
+        assert_eq!(graph.startable(&[3], &[]), [3]);
     }
 
     #[test]
     fn a_cycle_does_not_wait_for_itself() {
         // 0 → 1 → 2 → 1, 2 → 3
-        let plan = plan(&[&[1], &[2], &[1, 3], &[]]);
-        assert_eq!(plan.startable(&[1], &[]), [1]);
-        assert_eq!(plan.startable(&[1, 3], &[]), [1]);
-        assert_eq!(plan.startable(&[2, 1], &[]), [2]);
+        let graph = graph(&[&[1], &[2], &[1, 3], &[]]);
+        assert_eq!(graph.startable(&[1], &[]), [1]);
+        assert_eq!(graph.startable(&[1, 3], &[]), [1]);
+        assert_eq!(graph.startable(&[2, 1], &[]), [2]);
     }
 }

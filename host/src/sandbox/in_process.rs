@@ -133,8 +133,8 @@ impl InProcess {
 
 #[async_trait]
 impl StepRunner for InProcess {
-    fn has_tool(&self, tool: &str) -> bool {
-        self.tools.contains_key(tool)
+    fn tools(&self) -> Vec<String> {
+        self.tools.keys().cloned().collect()
     }
 
     async fn run(&self, request: StepRequest) -> StepOutcome {

@@ -13,8 +13,8 @@ use crate::capabilities::log::Entry;
 /// Runs steps. Implementations differ in where the instance lives.
 #[async_trait]
 pub trait StepRunner: Send + Sync {
-    /// Whether there is a tool of this name.
-    fn has_tool(&self, tool: &str) -> bool;
+    /// The names of the tools that it can run.
+    fn tools(&self) -> Vec<String>;
 
     /// Runs one step in an instance of its own. A step that fails is an
     /// outcome too, so there is no error beside it.

@@ -50,12 +50,12 @@ impl Key {
     fn generate() -> Result<Self, KeyError> {
         let private =
             PrivateKey::try_generate().map_err(|error| KeyError::Generate(error.to_string()))?;
-        let modulus = base64(&private.n_bytes());
-        let exponent = base64(&private.e_bytes());
+        let modulus = base64(private.n_bytes());
+        let exponent = base64(private.e_bytes());
         // RFC 7638: the key's thumbprint, over its members in this very order.
         let members = format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#);
         Ok(Self {
-            id: base64(&Sha256::digest(members)),
+            id: base64(Sha256::digest(members)),
             signing: SigningKey::new(private),
             modulus,
             exponent,

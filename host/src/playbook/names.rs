@@ -1,0 +1,111 @@
+//! Whether the names that templates read exist.
+
+use std::collections::HashSet;
+
+use super::report::Report;
+use super::text;
+use super::tree::Position;
+use crate::template::{Reference, nearest};
+
+/// A template of the playbook.
+pub(super) struct Use {
+    pub step: Option<String>,
+    pub field: String,
+    pub position: Position,
+    pub content: String,
+    /// Whether `result` is there.
+    pub result: bool,
+    pub references: Vec<Reference>,
+}
+
+pub(super) fn check(
+    uses: &[Use],
+    workload: Option<&[&str]>,
+    variables: &HashSet<&str>,
+    steps: &[String],
+    text: &str,
+    report: &mut Report,
+) {
+    for used in uses {
+        report.about(used.step.as_deref());
+        for reference in &used.references {
+            if let Some((message, hint)) = fault(reference, used.result, workload, variables, steps)
+            {
+                let at = text::locate(text, used.position, &used.content, reference.offset);
+                report.add(at, message).field(&used.field).hint(hint);
+            }
+        }
+    }
+    report.about(None);
+}
+
+fn fault(
+    reference: &Reference,
+    result: bool,
+    workload: Option<&[&str]>,
+    variables: &HashSet<&str>,
+    steps: &[String],
+) -> Option<(String, String)> {
+    let root = reference.root.as_str();
+    let attribute = reference.attribute.as_deref();
+    match root {
+        "execution_id" => None,
+        "result" if result => None,
+        "result" => Some((
+            "`result` is only there in `vars` and `next` of a step that has a tool".to_owned(),
+            "save what you need in `vars` of the step that made it, or name that step: \
+             `{{ that_step.data }}`"
+                .to_owned(),
+        )),
+        "vars" => {
+            let name = attribute.filter(|name| !variables.contains(name))?;
+            Some((
+                format!("no step declares the variable `{name}`"),
+                match nearest(name, variables.iter().copied()) {
+                    Some(near) => format!("did you mean `vars.{near}`?"),
+                    None => format!("add `{name}:` to `vars` of the step that knows it"),
+                },
+            ))
+        }
+        "workload" => {
+            let workload = workload?; // If it can't be read, that is the mistake.
+            let name = attribute.filter(|name| !workload.contains(name))?;
+            Some((
+                format!("the workload has no `{name}`"),
+                match nearest(name, workload.iter().copied()) {
+                    Some(near) => format!("did you mean `workload.{near}`?"),
+                    None => format!("add `{name}:` with its default to `workload`"),
+                },
+            ))
+        }
+        _ if steps.iter().any(|step| step == root) => None,
+        _ => Some((
+            format!("`{root}` is not known here"),
+            elsewhere(root, workload, variables, steps),
+        )),
+    }
+}
+
+fn elsewhere(
+    root: &str,
+    workload: Option<&[&str]>,
+    variables: &HashSet<&str>,
+    steps: &[String],
+) -> String {
+    if variables.contains(root) {
+        return format!("did you mean `vars.{root}`?");
+    }
+    if workload.is_some_and(|workload| workload.contains(&root)) {
+        return format!("did you mean `workload.{root}`?");
+    }
+    let names = ["workload", "vars", "result", "execution_id"];
+    match nearest(
+        root,
+        names.into_iter().chain(steps.iter().map(String::as_str)),
+    ) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "there are `workload`, `vars`, `result`, `execution_id` and the steps' names; \
+                 a text needs quotes"
+            .to_owned(),
+    }
+}

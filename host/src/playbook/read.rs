@@ -1,0 +1,619 @@
+//! The tree as a playbook.
+
+use std::collections::HashSet;
+
+use serde_json::Map;
+
+use super::check;
+use super::model::{Action, Playbook, Step, Var};
+use super::names::{self, Use};
+use super::report::{Added, Report};
+use super::text;
+use super::tool::{self, Body};
+use super::tree::{self, Entry, Kind, Node, Position};
+use crate::template::{Template, TemplateError, ValueTemplate};
+
+const TOP: [&str; 6] = [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "workload",
+    "workbook",
+    "workflow",
+];
+const METADATA: [&str; 3] = ["name", "path", "description"];
+const API_VERSION: &str = "noetl.io/v1";
+const MAX_STEPS: usize = 1000;
+const RESERVED: [&str; 7] = [
+    "workload",
+    "vars",
+    "result",
+    "execution_id",
+    "loop",
+    "true",
+    "false",
+];
+
+/// What is known while reading.
+pub(super) struct Reader<'a> {
+    pub text: &'a str,
+    pub plugins: &'a [&'a str],
+    pub report: &'a mut Report,
+    /// Every template, to check its names at the end.
+    pub uses: Vec<Use>,
+    /// Names of the steps, in order.
+    pub steps: Vec<String>,
+    /// Something is wrong with where steps lead.
+    pub broken_flow: bool,
+    tasks: Vec<(String, Option<Body>)>,
+}
+
+pub(super) fn playbook(
+    tree: &Node,
+    text: &str,
+    plugins: &[&str],
+    report: &mut Report,
+) -> Option<Playbook> {
+    let mut reader = Reader {
+        text,
+        plugins,
+        report,
+        uses: Vec::new(),
+        steps: Vec::new(),
+        broken_flow: false,
+        tasks: Vec::new(),
+    };
+    reader.playbook(tree)
+}
+
+pub(super) fn find<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Entry> {
+    entries.iter().find(|entry| entry.key == key)
+}
+
+impl Reader<'_> {
+    fn playbook(&mut self, tree: &Node) -> Option<Playbook> {
+        let Kind::Map(top) = &tree.kind else {
+            self.report
+                .add(
+                    tree.position,
+                    format!("a playbook is a mapping, this is {}", tree.what()),
+                )
+                .hint("begin with `apiVersion: noetl.io/v1` and `kind: Playbook`");
+            return None;
+        };
+        self.unknown_fields(top, &TOP, "");
+        self.constant(top, "apiVersion", API_VERSION);
+        self.constant(top, "kind", "Playbook");
+        let (name, path, description) = self.metadata(top);
+        let workload = self.workload(top);
+        if let Some(workbook) = find(top, "workbook") {
+            self.workbook(&workbook.value);
+        }
+        let steps = match find(top, "workflow") {
+            Some(workflow) => self.workflow(&workflow.value),
+            None => {
+                self.missing(top, "workflow", "")
+                    .hint("list the steps, beginning with `- step: start`");
+                None
+            }
+        };
+        let keys: Option<Vec<&str>> = workload
+            .as_ref()
+            .map(|workload| workload.keys().map(String::as_str).collect());
+        let variables: HashSet<&str> = match find(top, "workflow").map(|entry| &entry.value.kind) {
+            Some(Kind::List(items)) => items.iter().flat_map(declared).collect(),
+            _ => HashSet::new(),
+        };
+        names::check(
+            &self.uses,
+            keys.as_deref(),
+            &variables,
+            &self.steps,
+            self.text,
+            self.report,
+        );
+        let steps = steps?;
+        if !self.broken_flow {
+            check::reachable(&steps, self.report);
+        }
+        Some(Playbook {
+            file: String::new(),
+            name: name?,
+            path: path?,
+            description,
+            workload: workload?,
+            steps,
+        })
+    }
+
+    fn metadata(&mut self, top: &[Entry]) -> (Option<String>, Option<String>, Option<String>) {
+        let Some(metadata) = find(top, "metadata") else {
+            self.missing(top, "metadata", "")
+                .hint("write `metadata:` with `name` and `path`");
+            return (None, None, None);
+        };
+        let Some(entries) = self.mapping(&metadata.value, "metadata") else {
+            return (None, None, None);
+        };
+        self.unknown_fields(entries, &METADATA, "metadata.");
+        let name = self.required_text(entries, "name", "metadata.name", metadata.position);
+        let path = self
+            .required_text(entries, "path", "metadata.path", metadata.position)
+            .filter(|path| match path_fault(path) {
+                None => true,
+                Some(fault) => {
+                    let at =
+                        find(entries, "path").map_or(metadata.position, |path| path.value.position);
+                    self.report
+                        .add(at, format!("the path `{path}` {fault}"))
+                        .field("metadata.path")
+                        .hint("write it like `api_integration/auth0/auth0_login`");
+                    false
+                }
+            });
+        let description = self.description(entries, "metadata.");
+        (name, path, description)
+    }
+
+    fn workload(&mut self, top: &[Entry]) -> Option<Map<String, serde_json::Value>> {
+        match find(top, "workload").map(|entry| &entry.value) {
+            None
+            | Some(Node {
+                kind: Kind::Null, ..
+            }) => Some(Map::new()),
+            Some(node) => self.mapping(node, "workload").map(tree::entries_to_json),
+        }
+    }
+
+    fn workbook(&mut self, node: &Node) {
+        let Some(items) = self.list(node, "workbook") else {
+            return;
+        };
+        for item in items {
+            let Some(entries) = self.mapping(item, "workbook") else {
+                continue;
+            };
+            let Some(name) = self.required_text(entries, "name", "workbook.name", item.position)
+            else {
+                continue;
+            };
+            let position = find(entries, "name").map_or(item.position, |name| name.value.position);
+            if self.tasks.iter().any(|(known, _)| *known == name) {
+                self.report
+                    .add(position, format!("there are two tasks `{name}`"))
+                    .field("workbook.name")
+                    .hint("give one of them another name");
+                continue;
+            }
+            let prefix = format!("workbook.{name}.");
+            self.description(entries, &prefix);
+            let body = tool::body(self, entries, &prefix, true, item.position);
+            self.tasks.push((name, body));
+        }
+    }
+
+    fn workflow(&mut self, node: &Node) -> Option<Vec<Step>> {
+        let items = self.list(node, "workflow")?;
+        if items.len() > MAX_STEPS {
+            self.report
+                .add(
+                    node.position,
+                    format!("{} steps, more than the {MAX_STEPS} allowed", items.len()),
+                )
+                .field("workflow");
+            return None;
+        }
+        let mut entries = Vec::new();
+        for item in items {
+            let Some(fields) = self.mapping(item, "workflow") else {
+                self.broken_flow = true;
+                continue;
+            };
+            match self.step_name(fields, item.position) {
+                Some(name) => {
+                    self.steps.push(name);
+                    entries.push((fields, item.position));
+                }
+                None => self.broken_flow = true,
+            }
+        }
+        if !self.steps.iter().any(|name| name == "start") {
+            self.broken_flow = true;
+            let names = self.steps.clone();
+            let added = self
+                .report
+                .add(node.position, "there is no step `start`")
+                .field("workflow");
+            match crate::template::nearest("start", names.iter().map(String::as_str)) {
+                Some(near) => added.hint(format!("is `{near}` meant to be it?")),
+                None => added.hint("a workflow begins with `- step: start`"),
+            };
+        }
+        let mut steps = Vec::new();
+        for (index, (fields, position)) in entries.into_iter().enumerate() {
+            let name = self.steps[index].clone();
+            self.report.about(Some(&name));
+            steps.push(self.step(name, fields, position));
+            self.report.about(None);
+        }
+        steps.into_iter().collect()
+    }
+
+    fn step_name(&mut self, fields: &[Entry], position: Position) -> Option<String> {
+        let name = self.required_text(fields, "step", "step", position)?;
+        let at = find(fields, "step").map_or(position, |step| step.value.position);
+        let fault = if self.steps.contains(&name) {
+            Some("is there twice")
+        } else if RESERVED.contains(&name.as_str()) {
+            Some("is a word that templates use")
+        } else if !is_name(&name) {
+            Some("may hold letters, digits, `_` and `-` only, at most 100")
+        } else {
+            None
+        };
+        match fault {
+            None => Some(name),
+            Some(fault) => {
+                self.report
+                    .add(at, format!("the step name `{name}` {fault}"))
+                    .field("step")
+                    .hint("give the step another name");
+                None
+            }
+        }
+    }
+
+    fn step(&mut self, name: String, fields: &[Entry], position: Position) -> Option<Step> {
+        let before = self.report.count();
+        let line = find(fields, "step").map_or(position.line, |step| step.position.line);
+        let description = self.description(fields, "");
+        let body = tool::body(self, fields, "", false, position);
+        let action = body.and_then(|body| self.action(body, fields));
+        // Even if the action is broken, `result` in `next` is no second mistake.
+        let result = find(fields, "tool").is_some();
+        let vars = self.vars(fields, result);
+        let next = super::next::next(self, &name, fields, result);
+        (self.report.count() == before).then_some(Step {
+            name,
+            line,
+            description,
+            action,
+            vars,
+            next,
+        })
+    }
+
+    fn action(&mut self, body: Body, fields: &[Entry]) -> Option<Action> {
+        let Body::Workbook {
+            task,
+            position,
+            args,
+        } = body
+        else {
+            return body.into_action(None, Vec::new());
+        };
+        let Some((_, known)) = self.tasks.iter().find(|(name, _)| *name == task) else {
+            let names: Vec<&str> = self.tasks.iter().map(|(name, _)| name.as_str()).collect();
+            self.report
+                .add(position, format!("the workbook has no task `{task}`"))
+                .field("name")
+                .suggest(&task, names);
+            return None;
+        };
+        // A task that is broken was told of where it stands.
+        let body = known.clone()?;
+        if !args.is_empty() && !body.takes_args() {
+            let at = find(fields, "args").map_or(position, |args| args.position);
+            self.report
+                .add(at, format!("the task `{task}` is SQL and takes no `args`"))
+                .field("args")
+                .hint("write `{{ … }}` in the query instead");
+            return None;
+        }
+        body.into_action(Some(task), args)
+    }
+
+    fn vars(&mut self, fields: &[Entry], result: bool) -> Vec<Var> {
+        let Some(entry) = find(fields, "vars") else {
+            return Vec::new();
+        };
+        if matches!(entry.value.kind, Kind::Null) {
+            return Vec::new();
+        }
+        let Some(entries) = self.mapping(&entry.value, "vars") else {
+            return Vec::new();
+        };
+        let mut vars = Vec::new();
+        for var in entries {
+            let field = format!("vars.{}", var.key);
+            if !is_identifier(&var.key) {
+                self.report
+                    .add(
+                        var.position,
+                        format!("`{}` can't be the name of a variable", var.key),
+                    )
+                    .field(&field)
+                    .hint("use letters, digits and `_`, and no digit first");
+            }
+            if let Some(template) = self.value(&var.value, &field, result) {
+                vars.push(Var {
+                    name: var.key.clone(),
+                    line: text::first_line(self.text, var.value.position),
+                    template,
+                });
+            }
+        }
+        vars
+    }
+
+    /// A value with templates in it.
+    pub(super) fn value(
+        &mut self,
+        node: &Node,
+        field: &str,
+        result: bool,
+    ) -> Option<ValueTemplate> {
+        match &node.kind {
+            Kind::Text(content)
+                if content.contains("{{") || content.contains("{%") || content.contains("{#") =>
+            {
+                self.template(node.position, content, field, result)
+                    .map(ValueTemplate::Text)
+            }
+            Kind::List(items) => {
+                let items: Vec<_> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.value(item, &format!("{field}[{index}]"), result))
+                    .collect();
+                items
+                    .into_iter()
+                    .collect::<Option<_>>()
+                    .map(ValueTemplate::List)
+            }
+            Kind::Map(entries) => {
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|entry| {
+                        let field = format!("{field}.{}", entry.key);
+                        Some((entry.key.clone(), self.value(&entry.value, &field, result)?))
+                    })
+                    .collect();
+                entries
+                    .into_iter()
+                    .collect::<Option<_>>()
+                    .map(ValueTemplate::Map)
+            }
+            _ => Some(ValueTemplate::Literal(node.to_json())),
+        }
+    }
+
+    pub(super) fn template(
+        &mut self,
+        position: Position,
+        content: &str,
+        field: &str,
+        result: bool,
+    ) -> Option<Template> {
+        match Template::compile(content) {
+            Ok(template) => {
+                self.remember(position, content, field, result, template.references());
+                Some(template)
+            }
+            Err(error) => {
+                self.template_error(position, content, field, &error);
+                None
+            }
+        }
+    }
+
+    pub(super) fn remember(
+        &mut self,
+        position: Position,
+        content: &str,
+        field: &str,
+        result: bool,
+        references: &[crate::template::Reference],
+    ) {
+        if !references.is_empty() {
+            self.uses.push(Use {
+                step: self.report.subject(),
+                field: field.to_owned(),
+                position,
+                content: content.to_owned(),
+                result,
+                references: references.to_vec(),
+            });
+        }
+    }
+
+    pub(super) fn template_error(
+        &mut self,
+        position: Position,
+        content: &str,
+        field: &str,
+        error: &TemplateError,
+    ) {
+        let position = text::locate(self.text, position, content, error.offset.unwrap_or(0));
+        let message = match &error.expression {
+            Some(expression) => format!("{}, in `{{{{ {expression} }}}}`", error.message),
+            None => error.message.clone(),
+        };
+        self.report
+            .add(position, message)
+            .field(field)
+            .hint(error.hint.clone().unwrap_or_default());
+    }
+
+    fn description(&mut self, fields: &[Entry], prefix: &str) -> Option<String> {
+        let entry = find(fields, "desc").or_else(|| find(fields, "description"))?;
+        match &entry.value.kind {
+            Kind::Text(text) => Some(text.clone()),
+            Kind::Null => None,
+            _ => {
+                self.wrong_kind(&entry.value, &format!("{prefix}{}", entry.key), "a text");
+                None
+            }
+        }
+    }
+
+    fn constant(&mut self, top: &[Entry], key: &str, expected: &str) {
+        match find(top, key) {
+            None => {
+                self.missing(top, key, "")
+                    .hint(format!("write `{key}: {expected}`"));
+            }
+            Some(Entry {
+                value:
+                    Node {
+                        kind: Kind::Text(text),
+                        ..
+                    },
+                ..
+            }) if text == expected => {}
+            Some(entry) => {
+                let got = entry.value.to_json();
+                let got = got.as_str().map_or_else(|| got.to_string(), str::to_owned);
+                self.report
+                    .add(entry.value.position, format!("`{got}` is not supported"))
+                    .field(key)
+                    .hint(format!("write `{key}: {expected}`"));
+            }
+        }
+    }
+
+    fn missing(&mut self, fields: &[Entry], key: &str, prefix: &str) -> Added<'_> {
+        let position = fields
+            .first()
+            .map_or(Position { line: 1, column: 1 }, |entry| entry.position);
+        self.report
+            .add(position, format!("`{key}` is missing"))
+            .field(format!("{prefix}{key}"))
+    }
+
+    /// A text that must be there and must not be empty or a template.
+    pub(super) fn required_text(
+        &mut self,
+        fields: &[Entry],
+        key: &str,
+        field: &str,
+        position: Position,
+    ) -> Option<String> {
+        match find(fields, key).map(|entry| &entry.value) {
+            None => {
+                self.report
+                    .add(position, format!("`{key}` is missing"))
+                    .field(field)
+                    .hint(format!("write `{key}: …`"));
+                None
+            }
+            Some(Node {
+                kind: Kind::Text(text),
+                position,
+            }) => {
+                let fault = if text.trim().is_empty() {
+                    "is empty"
+                } else if text.contains("{{") || text.contains("{%") {
+                    "can't be a template"
+                } else {
+                    return Some(text.clone());
+                };
+                self.report
+                    .add(*position, format!("`{key}` {fault}"))
+                    .field(field);
+                None
+            }
+            Some(node) => {
+                self.wrong_kind(node, field, "a text");
+                None
+            }
+        }
+    }
+
+    pub(super) fn mapping<'n>(&mut self, node: &'n Node, field: &str) -> Option<&'n [Entry]> {
+        match &node.kind {
+            Kind::Map(entries) => Some(entries),
+            _ => {
+                self.wrong_kind(node, field, "a mapping (`key: value`)");
+                None
+            }
+        }
+    }
+
+    pub(super) fn list<'n>(&mut self, node: &'n Node, field: &str) -> Option<&'n [Node]> {
+        match &node.kind {
+            Kind::List(items) => Some(items),
+            _ => {
+                self.wrong_kind(node, field, "a list (lines that begin with `- `)");
+                None
+            }
+        }
+    }
+
+    pub(super) fn wrong_kind(&mut self, node: &Node, field: &str, expected: &str) {
+        let added = self
+            .report
+            .add(
+                node.position,
+                format!("this must be {expected}, it is {}", node.what()),
+            )
+            .field(field);
+        if expected == "a text" && matches!(node.kind, Kind::Number(_) | Kind::Bool(_)) {
+            added.hint("put it in quotes");
+        }
+    }
+
+    pub(super) fn unknown_fields(&mut self, entries: &[Entry], known: &[&str], prefix: &str) {
+        for entry in entries {
+            if !known.contains(&entry.key.as_str()) {
+                self.report
+                    .add(entry.position, format!("unknown field `{}`", entry.key))
+                    .field(format!("{prefix}{}", entry.key))
+                    .suggest(&entry.key, known.iter().copied());
+            }
+        }
+    }
+}
+
+/// The variables that a step of the tree declares, whatever else is wrong.
+fn declared(step: &Node) -> Vec<&str> {
+    let Kind::Map(fields) = &step.kind else {
+        return Vec::new();
+    };
+    match find(fields, "vars").map(|vars| &vars.value.kind) {
+        Some(Kind::Map(vars)) => vars.iter().map(|var| var.key.as_str()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= 100
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+}
+
+fn path_fault(path: &str) -> Option<&'static str> {
+    if path.starts_with('/') {
+        Some("begins with `/`")
+    } else if path.len() > 500 {
+        Some("is longer than 500 characters")
+    } else if path.split('/').any(str::is_empty) {
+        Some("has an empty part")
+    } else if path.split('/').any(|part| part == "." || part == "..") {
+        Some("has a part `.` or `..`")
+    } else if !path
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '.' | '-'))
+    {
+        Some("may hold letters, digits, `_`, `.`, `-` and `/` only")
+    } else {
+        None
+    }
+}

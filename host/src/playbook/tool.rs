@@ -1,0 +1,379 @@
+//! What a step or a task of the workbook runs.
+
+use super::model::{Action, ActionKind};
+use super::read::{Reader, find};
+use super::text::{self, Style};
+use super::tree::{Entry, Kind, Node, Position};
+use crate::template::{SqlTemplate, ValueTemplate};
+
+type Args = Vec<(String, ValueTemplate)>;
+
+/// A tool with its fields.
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    /// A reference to a task.
+    Workbook {
+        task: String,
+        position: Position,
+        args: Args,
+    },
+    /// The tool itself.
+    Inline {
+        tool: String,
+        kind: ActionKind,
+        args: Args,
+    },
+}
+
+impl Body {
+    pub(super) fn takes_args(&self) -> bool {
+        !matches!(
+            self,
+            Body::Inline {
+                kind: ActionKind::Postgres { .. },
+                ..
+            }
+        )
+    }
+
+    /// The action, with `over` over its own arguments.
+    pub(super) fn into_action(self, task: Option<String>, over: Args) -> Option<Action> {
+        let Body::Inline {
+            tool,
+            kind,
+            mut args,
+        } = self
+        else {
+            return None;
+        };
+        for (name, value) in over {
+            match args.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, slot)) => *slot = value,
+                None => args.push((name, value)),
+            }
+        }
+        Some(Action {
+            tool,
+            task,
+            kind,
+            args,
+        })
+    }
+}
+
+const STEP: [&str; 6] = ["step", "desc", "description", "tool", "vars", "next"];
+const TASK: [&str; 4] = ["name", "desc", "description", "tool"];
+
+/// Reads the tool of a step or task; `None` if there is none, or if it is wrong.
+pub(super) fn body(
+    reader: &mut Reader<'_>,
+    fields: &[Entry],
+    prefix: &str,
+    is_task: bool,
+    position: Position,
+) -> Option<Body> {
+    let own: &[&str] = if is_task { &TASK } else { &STEP };
+    let Some(tool) = find(fields, "tool") else {
+        missing(reader, fields, own, prefix, is_task, position);
+        return None;
+    };
+    let Kind::Text(name) = &tool.value.kind else {
+        reader.wrong_kind(&tool.value, &format!("{prefix}tool"), "a text");
+        return None;
+    };
+    let before = reader.report.count();
+    let allow = |reader: &mut Reader<'_>, extra: &[&str]| {
+        let known: Vec<&str> = own.iter().chain(extra).copied().collect();
+        reader.unknown_fields(fields, &known, prefix);
+    };
+    let body = match name.as_str() {
+        "workbook" if is_task => {
+            reader
+                .report
+                .add(tool.value.position, "a task can't refer to another task")
+                .field(format!("{prefix}tool"))
+                .hint("name the task in the step");
+            None
+        }
+        "workbook" => {
+            allow(reader, &["name", "args"]);
+            let args = args(reader, fields, prefix);
+            let task = reader.required_text(fields, "name", "name", tool.position);
+            let position = find(fields, "name").map_or(position, |name| name.value.position);
+            Some(Body::Workbook {
+                task: task?,
+                position,
+                args: args?,
+            })
+        }
+        "python" => {
+            allow(reader, &["code", "args"]);
+            let args = args(reader, fields, prefix);
+            let kind = python(reader, fields, prefix, tool.position);
+            Some(Body::Inline {
+                tool: name.clone(),
+                kind: kind?,
+                args: args?,
+            })
+        }
+        "postgres" => {
+            allow(reader, &["auth", "query"]);
+            let kind = postgres(reader, fields, prefix, tool.position);
+            Some(Body::Inline {
+                tool: name.clone(),
+                kind: kind?,
+                args: Vec::new(),
+            })
+        }
+        plugin if reader.plugins.contains(&plugin) => {
+            let args = args(reader, fields, prefix);
+            let config = config(reader, fields, prefix, own);
+            Some(Body::Inline {
+                tool: name.clone(),
+                kind: ActionKind::Plugin { config: config? },
+                args: args?,
+            })
+        }
+        unknown => {
+            let known: Vec<&str> = ["python", "postgres", "workbook"]
+                .into_iter()
+                .filter(|known| !(is_task && *known == "workbook"))
+                .chain(reader.plugins.iter().copied())
+                .collect();
+            reader
+                .report
+                .add(tool.value.position, format!("there is no tool `{unknown}`"))
+                .field(format!("{prefix}tool"))
+                .suggest(unknown, known);
+            None
+        }
+    };
+    body.filter(|_| reader.report.count() == before)
+}
+
+fn missing(
+    reader: &mut Reader<'_>,
+    fields: &[Entry],
+    own: &[&str],
+    prefix: &str,
+    is_task: bool,
+    position: Position,
+) {
+    let tools = [
+        ("code", "python"),
+        ("query", "postgres"),
+        ("auth", "postgres"),
+        ("name", "workbook"),
+        ("args", "python"),
+    ];
+    let sign = tools
+        .iter()
+        .find(|(field, _)| !own.contains(field) && find(fields, field).is_some());
+    match sign {
+        Some((field, tool)) => {
+            reader
+                .report
+                .add(
+                    position,
+                    format!("`tool` is missing, but there is `{field}`"),
+                )
+                .field(format!("{prefix}tool"))
+                .hint(format!("add `tool: {tool}`"));
+        }
+        None if is_task => {
+            reader
+                .report
+                .add(position, "`tool` is missing")
+                .field(format!("{prefix}tool"))
+                .hint("add `tool: python` or `tool: postgres`");
+        }
+        None => reader.unknown_fields(fields, own, prefix),
+    }
+}
+
+fn args(reader: &mut Reader<'_>, fields: &[Entry], prefix: &str) -> Option<Args> {
+    let Some(entry) = find(fields, "args") else {
+        return Some(Vec::new());
+    };
+    if matches!(entry.value.kind, Kind::Null) {
+        return Some(Vec::new());
+    }
+    let entries = reader.mapping(&entry.value, &format!("{prefix}args"))?;
+    let args: Vec<_> = entries
+        .iter()
+        .map(|arg| {
+            let field = format!("{prefix}args.{}", arg.key);
+            Some((arg.key.clone(), reader.value(&arg.value, &field, false)?))
+        })
+        .collect();
+    args.into_iter().collect()
+}
+
+fn python(
+    reader: &mut Reader<'_>,
+    fields: &[Entry],
+    prefix: &str,
+    tool: Position,
+) -> Option<ActionKind> {
+    let field = format!("{prefix}code");
+    let (code, position) = block(reader, fields, "code", &field, tool)?;
+    if text::style(reader.text, position) == Style::Folded {
+        let at = find(fields, "code").map_or(position, |code| code.position);
+        reader
+            .report
+            .add(at, "`>` joins lines, which breaks Python")
+            .field(&field)
+            .hint("write `code: |`");
+        return None;
+    }
+    if !code.contains("main") {
+        reader
+            .report
+            .add(position, "the code has no function `main`")
+            .field(&field)
+            .hint("its result is what `def main(…):` returns");
+        return None;
+    }
+    Some(ActionKind::Python {
+        code: code.clone(),
+        line: text::first_line(reader.text, position),
+    })
+}
+
+fn postgres(
+    reader: &mut Reader<'_>,
+    fields: &[Entry],
+    prefix: &str,
+    tool: Position,
+) -> Option<ActionKind> {
+    let credential = credential(reader, fields, prefix, tool);
+    let field = format!("{prefix}query");
+    let (query, position) = block(reader, fields, "query", &field, tool)?;
+    match SqlTemplate::compile(query) {
+        Ok(sql) => {
+            reader.remember(position, query, &field, false, sql.references());
+            Some(ActionKind::Postgres {
+                credential: credential?,
+                line: text::first_line(reader.text, position),
+                sql,
+            })
+        }
+        Err(error) => {
+            reader.template_error(position, query, &field, &error);
+            None
+        }
+    }
+}
+
+fn credential(
+    reader: &mut Reader<'_>,
+    fields: &[Entry],
+    prefix: &str,
+    tool: Position,
+) -> Option<String> {
+    let field = format!("{prefix}auth");
+    let Some(auth) = find(fields, "auth") else {
+        reader
+            .report
+            .add(tool, "`auth` is missing")
+            .field(&field)
+            .hint("name the credential: `auth: my_alias`");
+        return None;
+    };
+    let Kind::Map(entries) = &auth.value.kind else {
+        return reader.required_text(fields, "auth", &field, tool);
+    };
+    reader.unknown_fields(entries, &["type", "credential"], &format!("{field}."));
+    if let Some(kind) = find(entries, "type")
+        && !matches!(&kind.value.kind, Kind::Text(kind) if kind == "postgres")
+    {
+        reader
+            .report
+            .add(
+                kind.value.position,
+                "the postgres tool needs a credential of type `postgres`",
+            )
+            .field(format!("{field}.type"))
+            .hint("write `type: postgres`");
+    }
+    reader.required_text(
+        entries,
+        "credential",
+        &format!("{field}.credential"),
+        auth.position,
+    )
+}
+
+/// The fields of a plugin are its own affair, but one that is nearly a field of
+/// the language is a slip.
+fn config(
+    reader: &mut Reader<'_>,
+    fields: &[Entry],
+    prefix: &str,
+    own: &[&str],
+) -> Option<ValueTemplate> {
+    let known: Vec<&str> = own.iter().copied().chain(["args"]).collect();
+    let mut config = Vec::new();
+    for entry in fields {
+        if known.contains(&entry.key.as_str()) {
+            continue;
+        }
+        let field = format!("{prefix}{}", entry.key);
+        if let Some(near) = crate::template::nearest(&entry.key, known.iter().copied()) {
+            reader
+                .report
+                .add(entry.position, format!("unknown field `{}`", entry.key))
+                .field(&field)
+                .hint(format!("did you mean `{near}`?"));
+        }
+        config.push(
+            reader
+                .value(&entry.value, &field, false)
+                .map(|value| (entry.key.clone(), value)),
+        );
+    }
+    config
+        .into_iter()
+        .collect::<Option<_>>()
+        .map(ValueTemplate::Map)
+}
+
+/// A long text: not empty, and not checked for braces.
+fn block<'n>(
+    reader: &mut Reader<'_>,
+    fields: &'n [Entry],
+    key: &str,
+    field: &str,
+    tool: Position,
+) -> Option<(&'n String, Position)> {
+    match find(fields, key).map(|entry| &entry.value) {
+        Some(Node {
+            kind: Kind::Text(content),
+            position,
+        }) if !content.trim().is_empty() => Some((content, *position)),
+        Some(
+            node @ Node {
+                kind: Kind::Text(_) | Kind::Null,
+                ..
+            },
+        ) => {
+            reader
+                .report
+                .add(node.position, format!("`{key}` is empty"))
+                .field(field);
+            None
+        }
+        Some(node) => {
+            reader.wrong_kind(node, field, "a text");
+            None
+        }
+        None => {
+            reader
+                .report
+                .add(tool, format!("`{key}` is missing"))
+                .field(field)
+                .hint(format!("write `{key}: |` and the text below it, indented"));
+            None
+        }
+    }
+}

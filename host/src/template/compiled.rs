@@ -1,0 +1,173 @@
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+
+use super::environment::{BASE, Captured, MARKER};
+use super::{Scope, TemplateError, inspect};
+
+/// Templates are small texts of people; this bounds what parsing one may cost.
+const MAX_SOURCE: usize = 256 * 1024;
+const NAME: &str = "template";
+
+/// A name that a template reads: `workload.client_ip` has the root `workload`
+/// and the attribute `client_ip`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The top-level name.
+    pub root: String,
+    /// The first attribute or constant key read from it.
+    pub attribute: Option<String>,
+    /// Byte offset in the template's source.
+    pub offset: usize,
+}
+
+/// How a template treats names that lead nowhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undefined {
+    /// An error, unless only asked for truth or `is defined`.
+    Strict,
+    /// Undefined, however deep the access goes.
+    Lenient,
+}
+
+/// A parsed template and what is known about it.
+#[derive(Clone)]
+pub(crate) struct Compiled {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    strict: Environment<'static>,
+    lenient: Environment<'static>,
+    source: String,
+    facts: inspect::Facts,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Template").field(&self.inner.source).finish()
+    }
+}
+
+impl Compiled {
+    pub(crate) fn new(source: &str, dialect: inspect::Dialect) -> Result<Self, TemplateError> {
+        if source.len() > MAX_SOURCE {
+            return Err(TemplateError::new(format!(
+                "the template has {} bytes, more than the {MAX_SOURCE} allowed",
+                source.len()
+            ))
+            .hint("hand long data over in `args` or the payload"));
+        }
+        if let Some(offset) = source.find(MARKER) {
+            return Err(
+                TemplateError::new("a template can't hold a NUL character").at(source, offset)
+            );
+        }
+        let mut strict = BASE.clone();
+        strict
+            .add_template_owned(NAME, source.to_owned())
+            .map_err(|error| explain(&error, source, &[]))?;
+        let facts = inspect::facts(source, &strict, dialect)?;
+        let mut lenient = strict.clone();
+        lenient.set_undefined_behavior(UndefinedBehavior::Chainable);
+        Ok(Compiled {
+            inner: Arc::new(Inner {
+                strict,
+                lenient,
+                source: source.to_owned(),
+                facts,
+            }),
+        })
+    }
+
+    pub(crate) fn source(&self) -> &str {
+        &self.inner.source
+    }
+
+    pub(crate) fn facts(&self) -> &inspect::Facts {
+        &self.inner.facts
+    }
+
+    /// Renders to text with a [`MARKER`] for each expression, and their values.
+    pub(crate) fn run(
+        &self,
+        scope: &Scope,
+        undefined: Undefined,
+    ) -> Result<(String, Vec<Value>), TemplateError> {
+        let env = match undefined {
+            Undefined::Strict => &self.inner.strict,
+            Undefined::Lenient => &self.inner.lenient,
+        };
+        let mut captured = env
+            .get_template(NAME)
+            .and_then(|template| template.render_captured(scope.root()))
+            .map_err(|error| explain(&error, self.source(), &self.facts().emits))?;
+        let values = captured.with_state_mut(|state| {
+            state
+                .get_extension_mut::<Captured>()
+                .map(|captured| std::mem::take(&mut captured.0))
+                .unwrap_or_default()
+        });
+        Ok((captured.into_output(), values))
+    }
+
+    /// An error about the expression at `emit`.
+    pub(crate) fn error_at(&self, emit: &Range<usize>, message: String) -> TemplateError {
+        TemplateError::new(message)
+            .at(self.source(), emit.start)
+            .expression(self.source()[emit.clone()].trim())
+    }
+}
+
+fn explain(error: &Error, source: &str, emits: &[Range<usize>]) -> TemplateError {
+    let detail = error.detail().unwrap_or_default();
+    let message = match error.kind() {
+        ErrorKind::OutOfFuel => {
+            return locate(
+                TemplateError::new("the template does too much work")
+                    .hint("do it in a python step"),
+                error,
+                source,
+                emits,
+            );
+        }
+        ErrorKind::UndefinedError if detail.is_empty() => "a value is not defined".to_owned(),
+        ErrorKind::UndefinedError => format!("a value is not defined: {detail}"),
+        kind if detail.is_empty() => kind.to_string(),
+        kind => format!("{kind}: {detail}"),
+    };
+    locate(TemplateError::new(message), error, source, emits)
+}
+
+fn locate(
+    mut located: TemplateError,
+    error: &Error,
+    source: &str,
+    emits: &[Range<usize>],
+) -> TemplateError {
+    if let Some(range) = error.range() {
+        located = located.at(source, range.start);
+        let around = emits
+            .iter()
+            .find(|emit| emit.start <= range.start && range.start < emit.end)
+            .cloned()
+            .unwrap_or(range);
+        if let Some(text) = source.get(around) {
+            let text = text.trim();
+            if !text.is_empty() && text.len() <= 200 {
+                located = located.expression(text);
+            }
+        }
+    } else if let Some(line) = error.line() {
+        let start = source
+            .split_inclusive('\n')
+            .take(line.saturating_sub(1))
+            .map(str::len)
+            .sum();
+        located = located.at(source, start);
+    }
+    located
+}

@@ -1,0 +1,101 @@
+//! JSON to template values and back, by hand: the serde bridge of minijinja
+//! knows marker keys, which data from outside could imitate, and turns NaN
+//! into null.
+
+use minijinja::value::{Value, ValueKind};
+use serde_json::{Map, Number, Value as Json};
+
+/// How deep a value may nest: as deep as serde_json reads.
+const MAX_DEPTH: usize = 128;
+
+pub(crate) fn from_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::from(()),
+        Json::Bool(value) => Value::from(*value),
+        Json::Number(number) => number
+            .as_i64()
+            .map(Value::from)
+            .or_else(|| number.as_u64().map(Value::from))
+            .or_else(|| number.as_f64().map(Value::from))
+            .unwrap_or_else(|| Value::from(number.to_string())),
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => items.iter().map(from_json).collect(),
+        Json::Object(map) => from_map(map),
+    }
+}
+
+pub(crate) fn from_map(map: &Map<String, Json>) -> Value {
+    Value::from_pairs(
+        map.iter()
+            .map(|(key, value)| (key.as_str(), from_json(value))),
+    )
+}
+
+/// The JSON of a value; undefined parts read as null. The error says why not.
+pub(crate) fn to_json(value: &Value) -> Result<Json, String> {
+    convert(value, 0)
+}
+
+fn convert(value: &Value, depth: usize) -> Result<Json, String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("the value nests deeper than {MAX_DEPTH} levels"));
+    }
+    Ok(match value.kind() {
+        ValueKind::Undefined | ValueKind::None => Json::Null,
+        ValueKind::Bool => Json::Bool(value.is_true()),
+        ValueKind::Number => Json::Number(number(value)?),
+        ValueKind::String => Json::String(value.as_str().unwrap_or_default().to_owned()),
+        ValueKind::Seq | ValueKind::Iterable => Json::Array(
+            value
+                .try_iter()
+                .map_err(|error| error.to_string())?
+                .map(|item| convert(&item, depth + 1))
+                .collect::<Result<_, _>>()?,
+        ),
+        ValueKind::Map => {
+            let mut map = Map::new();
+            for key in value.try_iter().map_err(|error| error.to_string())? {
+                let item = value.get_item(&key).map_err(|error| error.to_string())?;
+                let name = match key.kind() {
+                    ValueKind::String => key.as_str().unwrap_or_default().to_owned(),
+                    ValueKind::Number => number(&key)?.to_string(),
+                    kind => return Err(format!("a key is {kind}, JSON keys are text")),
+                };
+                map.insert(name, convert(&item, depth + 1)?);
+            }
+            Json::Object(map)
+        }
+        ValueKind::Bytes => return Err("bytes have no JSON form".to_owned()),
+        ValueKind::Invalid => return Err(value.to_string()),
+        _ => return Err("the value has no JSON form (is it a function?)".to_owned()),
+    })
+}
+
+fn number(value: &Value) -> Result<Number, String> {
+    if value.is_integer() {
+        let integer = i128::try_from(value.clone()).map_err(|_| too_large(value))?;
+        return i64::try_from(integer)
+            .map(Number::from)
+            .or_else(|_| u64::try_from(integer).map(Number::from))
+            .map_err(|_| too_large(value));
+    }
+    f64::try_from(value.clone())
+        .ok()
+        .and_then(Number::from_f64)
+        .ok_or_else(|| format!("{value} is no JSON number"))
+}
+
+fn too_large(value: &Value) -> String {
+    format!("{value} is outside of -2^63 … 2^64-1, the integers JSON carries here; use `| string`")
+}
+
+/// The text of a value inside a longer text: null is nothing, a list or an
+/// object is its JSON.
+pub(crate) fn to_text(value: &Value) -> Result<String, String> {
+    Ok(match value.kind() {
+        ValueKind::Undefined | ValueKind::None => String::new(),
+        ValueKind::String => value.as_str().unwrap_or_default().to_owned(),
+        ValueKind::Number if value.is_integer() => value.to_string(),
+        _ => to_json(value)?.to_string(),
+    })
+}

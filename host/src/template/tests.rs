@@ -1,0 +1,353 @@
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+fn scope(names: Json) -> Scope {
+    match names {
+        Json::Object(map) => Scope::new(map),
+        other => panic!("{other} is no object"),
+    }
+}
+
+fn render(source: &str, names: Json) -> Json {
+    Template::compile(source)
+        .and_then(|template| template.render(&scope(names)))
+        .unwrap_or_else(|error| panic!("{source}: {error}"))
+}
+
+fn failure(source: &str, names: Json) -> TemplateError {
+    match Template::compile(source).and_then(|template| template.render(&scope(names))) {
+        Err(error) => error,
+        Ok(value) => panic!("{source} gave {value}"),
+    }
+}
+
+#[test]
+fn one_whole_expression_keeps_its_type() {
+    let data = json!({"workload": {
+        "int": 5, "min": i64::MIN, "max": u64::MAX, "float": 1.5, "one": 1.0, "yes": true,
+        "none": null, "list": [1, "a", null], "map": {"z": 1, "a": {"b": []}}, "text": "ü😀",
+    }});
+    for name in [
+        "int", "min", "max", "float", "one", "yes", "none", "list", "map", "text",
+    ] {
+        for source in [
+            format!("{{{{ workload.{name} }}}}"),
+            format!("  {{{{- workload['{name}'] -}}}}\n"),
+        ] {
+            let value = render(&source, data.clone());
+            assert_eq!(value, data["workload"][name], "{source}");
+            assert_eq!(value.to_string(), data["workload"][name].to_string());
+        }
+    }
+    assert_eq!(render("{{ workload }}", data.clone()), data["workload"]);
+}
+
+#[test]
+fn text_around_an_expression_makes_text() {
+    let data = json!({"workload": {"n": 5, "f": 1.0, "yes": true, "none": null, "l": [1, "a"]}});
+    for (source, expected) in [
+        ("plain", "plain"),
+        ("", ""),
+        ("a\n", "a\n"),
+        ("n={{ workload.n }}!\n", "n=5!\n"),
+        ("{{ workload.n }}{{ workload.f }}", "51.0"),
+        ("<{{ workload.none }}>", "<>"),
+        ("{{ workload.yes }}/{{ workload.l }}", "true/[1,\"a\"]"),
+        ("{% if workload.yes %}a{% else %}b{% endif %}", "a"),
+        ("{% for x in workload.l %}{{ x }};{% endfor %}", "1;a;"),
+    ] {
+        assert_eq!(render(source, data.clone()), json!(expected), "{source}");
+    }
+}
+
+#[test]
+fn data_is_never_a_template() {
+    let nasty = "{{ 7*7 }}{% for %}\0{# x #}";
+    let data = json!({"workload": {"x": nasty, "l": [nasty]}});
+    assert_eq!(render("{{ workload.x }}", data.clone()), json!(nasty));
+    assert_eq!(
+        render("<{{ workload.x }}>", data.clone()),
+        json!(format!("<{nasty}>"))
+    );
+    assert_eq!(render("{{ workload.l }}", data.clone()), json!([nasty]));
+    assert_eq!(
+        render("{{ workload.x | upper }}", data),
+        json!(nasty.to_uppercase())
+    );
+}
+
+#[test]
+fn expressions_of_the_shipped_playbooks() {
+    let rows = json!({"result": {"data": {"command_1": [{"user_id": "u"}]}}});
+    let none = json!({"result": {"data": {"command_1": []}}});
+    let first = "{{ result.data.command_1[0] if result.data.command_1 else {} }}";
+    let some = "{{ result.data.command_1 | length > 0 }}";
+    assert_eq!(render(first, rows.clone()), json!({"user_id": "u"}));
+    assert_eq!(render(first, none.clone()), json!({}));
+    assert_eq!(render(some, rows), json!(true));
+    assert_eq!(render(some, none), json!(false));
+}
+
+#[test]
+fn python_spellings_work() {
+    let data = json!({"workload": {"m": {"k": 1}, "t": " Ab "}});
+    for (source, expected) in [
+        ("{{ None }}", json!(null)),
+        ("{{ True and not False }}", json!(true)),
+        ("{{ workload.m.get('k') }}", json!(1)),
+        ("{{ workload.m.get('x') }}", json!(null)),
+        ("{{ workload.m.get('x', 5) }}", json!(5)),
+        ("{{ workload.m.items() }}", json!([["k", 1]])),
+        ("{{ workload.m.keys() }}", json!(["k"])),
+        ("{{ workload.m.values() }}", json!([1])),
+        ("{{ workload.t.strip().upper() }}", json!("AB")),
+        ("{{ workload.t.startswith(' A') }}", json!(true)),
+        ("{{ 'a,b'.split(',') }}", json!(["a", "b"])),
+        ("{{ workload.m | tojson }}", json!("{\"k\":1}")),
+        ("{{ 'a:b' | b64encode }}", json!("YTpi")),
+        ("{{ 'YTpi' | b64decode }}", json!("a:b")),
+        ("{{ range(3) | list }}", json!([0, 1, 2])),
+    ] {
+        assert_eq!(render(source, data.clone()), expected, "{source}");
+    }
+}
+
+#[test]
+fn an_unset_variable_reads_as_null_and_is_not_defined() {
+    let data = json!({"vars": {"set": 1, "null": null}});
+    for (source, expected) in [
+        ("{{ vars.set }}", json!(1)),
+        ("{{ vars.unset }}", json!(null)),
+        ("{{ vars['unset'] }}", json!(null)),
+        ("{{ vars.null }}", json!(null)),
+        ("<{{ vars.unset }}>", json!("<>")),
+        ("{{ [vars.unset, vars.set] }}", json!([null, 1])),
+        ("{{ vars.unset is defined }}", json!(false)),
+        ("{{ vars.null is defined }}", json!(false)),
+        ("{{ vars.set is defined }}", json!(true)),
+        ("{{ vars.unset is none }}", json!(true)),
+        ("{{ vars.unset or 'else' }}", json!("else")),
+        ("{{ vars.unset | default('else') }}", json!("else")),
+        ("{{ vars }}", json!({"set": 1})),
+    ] {
+        assert_eq!(render(source, data.clone()), expected, "{source}");
+    }
+}
+
+#[test]
+fn what_is_undefined_is_an_error_in_a_value() {
+    let data = json!({"result": {"status": "error"}, "workload": {}});
+    for source in [
+        "{{ result.data }}",
+        "a\n {{ result.data.sub }}",
+        "x {{ later.data }}",
+    ] {
+        let error = failure(source, data.clone());
+        let expression = source.split(['{', '}']).nth(2).unwrap().trim();
+        assert_eq!(error.expression.as_deref(), Some(expression), "{error:?}");
+        assert_eq!(error.line_offset, source.matches('\n').count());
+        assert!(error.to_string().contains("not defined"), "{error}");
+    }
+}
+
+#[test]
+fn a_variable_stays_unset_for_undefined_and_null() {
+    let check = |source: &str, data: Json| {
+        Template::compile(source)
+            .unwrap()
+            .render_var(&scope(data))
+            .unwrap()
+    };
+    let sub = "{{ result.data.sub }}";
+    assert_eq!(
+        check(sub, json!({"result": {"data": {"sub": "x"}}})),
+        Some(json!("x"))
+    );
+    assert_eq!(check(sub, json!({"result": {"data": {"sub": null}}})), None);
+    assert_eq!(
+        check(sub, json!({"result": {"data": {"error": "x"}}})),
+        None
+    );
+    assert_eq!(check(sub, json!({"result": {"error": "x"}})), None);
+    assert_eq!(check(sub, json!({"result": null})), None);
+    assert_eq!(check(sub, json!({})), None);
+    assert_eq!(
+        check("{{ result.rows[0].id }}", json!({"result": {"rows": []}})),
+        None
+    );
+    assert_eq!(
+        check("{{ result.n > 0 }}", json!({"result": {"n": 0}})),
+        Some(json!(false))
+    );
+}
+
+#[test]
+fn truth_is_pythons_and_that_of_rendered_texts() {
+    let check = |value: Json| {
+        let template = Template::compile("{{ workload.x }}").unwrap();
+        template
+            .is_true(&scope(json!({"workload": {"x": value}})))
+            .unwrap()
+    };
+    for value in [
+        json!(null),
+        json!(false),
+        json!(0),
+        json!(0.0),
+        json!(""),
+        json!([]),
+        json!({}),
+        json!("False"),
+        json!("false"),
+        json!("0"),
+        json!("none"),
+        json!("None"),
+        json!(" \n"),
+    ] {
+        assert!(!check(value.clone()), "{value}");
+    }
+    for value in [
+        json!(true),
+        json!(1),
+        json!(-0.5),
+        json!("a"),
+        json!("true"),
+        json!([0]),
+        json!({"a": 0}),
+        json!("0.0"),
+        json!("no"),
+    ] {
+        assert!(check(value.clone()), "{value}");
+    }
+    let lenient = Template::compile("{{ nowhere.at.all == 5 }}").unwrap();
+    assert!(!lenient.is_true(&Scope::default()).unwrap());
+    let text = Template::compile("{% if true %}False{% endif %}").unwrap();
+    assert!(!text.is_true(&Scope::default()).unwrap());
+}
+
+#[test]
+fn mistakes_are_found_when_compiling() {
+    for (source, message, hint, line) in [
+        ("a\n{{ x | uper }}", "no filter `uper`", "`upper`", 1),
+        (
+            "{{ x is definde }}",
+            "no test `is definde`",
+            "`is defined`",
+            0,
+        ),
+        ("{{ rnage(3) }}", "no function `rnage`", "`range`", 0),
+        ("{{ upper(x) }}", "no function `upper`", "value | upper", 0),
+        ("{{ x.item() }}", "no method `item`", "`items`", 0),
+        ("\n\n{{ x | }}", "syntax error", "", 2),
+        ("{% include 'a' %}", "include", "", 0),
+        ("{% macro a() %}{% endmacro %}", "macro", "", 0),
+        ("{% set x %}a{% endset %}", "set", "", 0),
+        ("{% set vars = 1 %}", "`vars` is a name of noetl", "", 0),
+        ("{{ x | ident }}", "`ident`", "query", 0),
+        (
+            "{% if a %}{{ b | nope123 }}{% endif %}",
+            "no filter `nope123`",
+            "filters are",
+            0,
+        ),
+        ("a\0b", "NUL", "", 0),
+    ] {
+        let error = match Template::compile(source) {
+            Err(error) => error,
+            Ok(_) => panic!("{source}"),
+        };
+        assert!(error.message.contains(message), "{source}: {error:?}");
+        assert!(
+            error.hint.clone().unwrap_or_default().contains(hint),
+            "{source}: {error:?}"
+        );
+        assert_eq!(error.line_offset, line, "{source}: {error:?}");
+    }
+}
+
+#[test]
+fn names_that_are_read_are_told() {
+    let template = Template::compile(
+        "{% for row in step_a.rows %}{{ row.id ~ loop.index ~ vars['x'] }}{% endfor %}{{ workload }}",
+    )
+    .unwrap();
+    let names: Vec<(&str, Option<&str>)> = template
+        .references()
+        .iter()
+        .map(|reference| (reference.root.as_str(), reference.attribute.as_deref()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("step_a", Some("rows")),
+            ("vars", Some("x")),
+            ("workload", None)
+        ]
+    );
+}
+
+#[test]
+fn work_is_bounded() {
+    for source in [
+        "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}",
+        "{{ 'a' * 1000000000 }}",
+        "{{ [1] * 1000000000 }}",
+        "{{ range(1000000000) | list }}",
+        "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+    ] {
+        let error = failure(source, json!({}));
+        assert!(!error.message.is_empty());
+    }
+}
+
+#[test]
+fn numbers_that_json_cannot_carry_are_refused() {
+    assert!(
+        failure("{{ 18446744073709551615 + 1 }}", json!({}))
+            .message
+            .contains("outside")
+    );
+    assert_eq!(
+        render("{{ (18446744073709551615 + 1) | string }}", json!({})),
+        json!("18446744073709551616")
+    );
+    assert!(
+        failure("{{ 1e308 * 10 }}", json!({}))
+            .message
+            .contains("no JSON number")
+    );
+}
+
+#[test]
+fn value_trees_keep_order_and_types() {
+    let text = |source: &str| ValueTemplate::Text(Template::compile(source).unwrap());
+    let tree = ValueTemplate::Map(vec![
+        ("z".into(), text("{{ workload.n }}")),
+        (
+            "a".into(),
+            ValueTemplate::List(vec![
+                ValueTemplate::Literal(json!(1)),
+                text("<{{ workload.n }}>"),
+            ]),
+        ),
+    ]);
+    let scope = scope(json!({"workload": {"n": 2}}));
+    assert_eq!(
+        tree.render(&scope).unwrap().to_string(),
+        r#"{"z":2,"a":[1,"<2>"]}"#
+    );
+    assert_eq!(
+        ValueTemplate::Literal(json!(null))
+            .render_var(&scope)
+            .unwrap(),
+        None
+    );
+}
+
+#[test]
+fn suggestions_are_near() {
+    assert_eq!(nearest("strat", ["start", "end"]), Some("start"));
+    assert_eq!(nearest("Upsert_User", ["upsert_user"]), Some("upsert_user"));
+    assert_eq!(nearest("xyz", ["start", "end"]), None);
+}

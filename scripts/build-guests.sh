@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds the tools that run inside the sandbox, as WebAssembly components.
+#
+#   scripts/build-guests.sh OUT_DIR [CACHE_DIR]
+#
+# OUT_DIR gets python.wasm (with a started interpreter in its memory) and
+# postgres.wasm. Nothing is built if OUT_DIR has them from the same sources.
+# CACHE_DIR (default: ~/.cache/noetl) keeps the WASI target and what cargo built.
+set -euo pipefail
+
+usage="usage: build-guests.sh OUT_DIR [CACHE_DIR]"
+mkdir -p "${1:?$usage}"
+out=$(cd "$1" && pwd)
+cache=${2:-${XDG_CACHE_HOME:-$HOME/.cache}/noetl}
+cd "$(dirname "$0")/.."
+target=wasm32-wasip2
+
+say() { echo "[guests] $*" >&2; }
+die() { echo "error: $*" >&2; exit 1; }
+# Runs a command, then says what it did and how long it took.
+timed() {
+  local what=$1 began=$SECONDS
+  shift
+  "$@"
+  say "$what: $((SECONDS - began)) s"
+}
+
+# Everything that the components are made of. Benchmarks and tests are not.
+sources() {
+  find guest-tools wit snapshot Cargo.toml Cargo.lock rust-toolchain.toml scripts/build-guests.sh scripts/wasi-target.sh \
+    -type f -not -path '*/target/*' -not -path '*/tests/*' -not -path 'snapshot/src/bin/*' -not -path 'snapshot/src/harness.rs' -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum
+}
+key=$({ rustc --version; sources; } | sha256sum | cut -d' ' -f1)
+
+if [ "$(cat "$out/guests.key" 2>/dev/null)" = "$key" ] && [ -f "$out/python.wasm" ] && [ -f "$out/postgres.wasm" ]; then
+  say "python.wasm and postgres.wasm are up to date"
+  exit 0
+fi
+
+say "building the python and the postgres tool (some minutes the first time, most of it RustPython)"
+mkdir -p "$cache"
+wasi=$(scripts/wasi-target.sh "$cache")
+
+build_guests() (
+  eval "$wasi"
+  cd guest-tools
+  # --ignore-rust-version: a part of RustPython declares Rust 1.96, and builds with 1.95.
+  CARGO_TARGET_DIR="$cache/guest-target" cargo build --locked --release --target "$target" --ignore-rust-version
+)
+timed "compiled to WebAssembly" build_guests
+
+# --workspace: the dependencies get the features that the server's build gives
+# them, and so are compiled once for both.
+timed "compiled the snapshot tool" cargo build --locked --release --workspace --bin snapshot
+built=$cache/guest-target/$target/release
+host=$(cargo metadata --format-version 1 --no-deps --offline | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+[ -n "$host" ] || die "cargo metadata names no target directory"
+
+rm -f "$out/guests.key"
+timed "started Python once and stored its memory" "$host/release/snapshot" "$built/noetl_python.wasm" "$out/python.wasm"
+cp "$built/noetl_postgres.wasm" "$out/postgres.wasm"
+echo "$key" >"$out/guests.key"
+say "$out: $(du -h "$out/python.wasm" | cut -f1) python.wasm, $(du -h "$out/postgres.wasm" | cut -f1) postgres.wasm"

@@ -1,0 +1,184 @@
+//! Measures a python tool by itself, in one thread.
+//!
+//! `bench-guest TOOL.wasm`                 p50 and p99 of steps, and `python3` for comparison
+//! `bench-guest TOOL.wasm --run FILE.py [ARGS-JSON]`   one step, with its log and times
+
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::json;
+use snapshot::harness::{Call, Guest};
+
+/// The step of `auth0_login.yaml`.
+const JWT: &str = r#"
+import base64
+import json
+
+def main(token):
+    """Decode JWT without external libraries."""
+    parts = token.split('.')
+    if len(parts) != 3:
+        return {"error": "Invalid JWT format"}
+
+    payload = parts[1]
+    # Add padding if needed
+    padding = 4 - (len(payload) % 4)
+    if padding != 4:
+        payload += '=' * padding
+
+    decoded = json.loads(base64.urlsafe_b64decode(payload))
+    return {
+        "sub": decoded.get("sub"),
+        "email": decoded.get("email"),
+        "name": decoded.get("name"),
+        "email_verified": decoded.get("email_verified", False)
+    }
+"#;
+
+const TOKEN: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhdXRoMHwxMjM0NTY3ODkwIiwiZW1haWwiOiJqYW5lQGV4YW1wbGUuY29tIiwibmFtZSI6IkphbmUgRG9lIiwiZW1haWxfdmVyaWZpZWQiOnRydWUsImlhdCI6MTcwMDAwMDAwMCwiZXhwIjoxODAwMDAwMDAwfQ.c2lnbmF0dXJl";
+
+const EMPTY: &str = "def main():\n    return None\n";
+
+/// Timed inside the step, so that only the interpreter's speed counts.
+const FIB: &str = "
+import time
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+def main():
+    start = time.perf_counter()
+    fib(22)
+    return time.perf_counter() - start
+";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [wasm] => bench(wasm).await,
+        [wasm, "--run", code] => one(wasm, code, "{}").await,
+        [wasm, "--run", code, args] => one(wasm, code, args).await,
+        _ => Err(anyhow::anyhow!("usage: bench-guest TOOL.wasm [--run FILE.py [ARGS-JSON]]")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(wasm: &str) -> anyhow::Result<Guest> {
+    let bytes = std::fs::read(wasm).with_context(|| format!("can't read {wasm}"))?;
+    let started = Instant::now();
+    let guest = Guest::new(&bytes, 16).map_err(own)?;
+    eprintln!("compiled {} MB in {:.1} s", bytes.len() / 1_000_000, started.elapsed().as_secs_f64());
+    Ok(guest)
+}
+
+fn own(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::Error::from_boxed(error.into_boxed_dyn_error())
+}
+
+fn config(code: &str) -> String {
+    json!({"code": code, "file": "step.yaml", "line": 20}).to_string()
+}
+
+async fn one(wasm: &str, code: &str, args: &str) -> anyhow::Result<()> {
+    let guest = load(wasm)?;
+    let code = std::fs::read_to_string(code).with_context(|| format!("can't read {code}"))?;
+    let call = guest.call(&config(&code), args).await;
+    for (level, message) in &call.log {
+        println!("{level}: {message}");
+    }
+    println!(
+        "instantiate {:?}, run {:?}, drop {:?}",
+        call.instantiate, call.run, call.drop
+    );
+    match call.answer {
+        Ok(Ok(output)) => println!("{}", output.data),
+        Ok(Err(error)) => println!("{error:#?}"),
+        Err(trap) => println!("trap: {trap:#}"),
+    }
+    Ok(())
+}
+
+async fn bench(wasm: &str) -> anyhow::Result<()> {
+    let guest = load(wasm)?;
+    let mut times = Vec::new();
+    for _ in 0..2000 {
+        times.push(guest.instantiate().await.map_err(own)?);
+    }
+    report("instantiate", &mut times);
+    step(&guest, "empty step", EMPTY, "{}", 1000).await?;
+    let ours = step(&guest, "JWT step", JWT, &json!({"token": TOKEN}).to_string(), 1000).await?;
+
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let data = answer(guest.call(&config(FIB), "{}").await)?;
+        times.push(Duration::from_secs_f64(data.parse()?));
+    }
+    report("fib(22)", &mut times);
+
+    match python3() {
+        Ok(theirs) => println!(
+            "{:<28} p50 {:>9.3} ms, {:.0} × the JWT step",
+            "python3 started for it",
+            millis(theirs),
+            theirs.as_secs_f64() / ours.as_secs_f64()
+        ),
+        Err(error) => println!("python3: {error:#}"),
+    }
+    Ok(())
+}
+
+fn answer(call: Call) -> anyhow::Result<String> {
+    match call.answer.map_err(own)? {
+        Ok(output) => Ok(output.data),
+        Err(error) => Err(anyhow::anyhow!("the step failed: {error:?}")),
+    }
+}
+
+async fn step(guest: &Guest, name: &str, code: &str, args: &str, count: usize) -> anyhow::Result<Duration> {
+    let config = config(code);
+    let (mut total, mut run, mut made, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..count {
+        let call = guest.call(&config, args).await;
+        total.push(call.total());
+        made.push(call.instantiate);
+        run.push(call.run);
+        gone.push(call.drop);
+        answer(call)?;
+    }
+    let p50 = report(name, &mut total);
+    report("  · instantiate", &mut made);
+    report("  · run", &mut run);
+    report("  · drop", &mut gone);
+    Ok(p50)
+}
+
+fn python3() -> anyhow::Result<Duration> {
+    let code = format!("{JWT}\nprint(json.dumps(main({TOKEN:?})))");
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let started = Instant::now();
+        let ran = Command::new("python3").arg("-c").arg(&code).output()?;
+        anyhow::ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn report(name: &str, times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    let p50 = times[times.len() / 2];
+    let p99 = times[times.len() * 99 / 100];
+    println!("{name:<28} p50 {:>9.3} ms, p99 {:>9.3} ms", millis(p50), millis(p99));
+    p50
+}
