@@ -5,6 +5,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::account::{self, Account};
 use super::binaries::Binaries;
@@ -169,25 +171,30 @@ impl Cluster {
         )
     }
 
-    /// Stops the server: open transactions are rolled back, data is safe. One
-    /// that was killed is no error, and whoever has its process id now is left
-    /// alone.
+    /// Stops the server (PostgreSQL's fast mode): open transactions are rolled
+    /// back, data is safe. One that was killed is no error, and whoever has
+    /// its process id now is left alone.
     pub fn stop(&self) -> anyhow::Result<()> {
-        if !self
-            .postmaster()
-            .is_some_and(|postmaster| self.is_mine(postmaster.pid))
-        {
+        let Some(Postmaster { pid, .. }) = self.postmaster() else {
             return Ok(());
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let mut asked = false;
+        while self.is_mine(pid) {
+            if !asked {
+                // It may end by itself between the look and the signal.
+                kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGINT).ok();
+                asked = true;
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "PostgreSQL (process {pid}) in {} does not stop",
+                    self.data.display()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        let output = self
-            .command("pg_ctl")
-            .args(["stop", "-w", "-s", "-m", "fast"])
-            .args(["-t", &PATIENCE.as_secs().to_string()])
-            .arg("-D")
-            .arg(&self.data)
-            .output()
-            .context("cannot run pg_ctl")?;
-        succeeded("pg_ctl stop", &output)
+        Ok(())
     }
 
     /// Whether the server in the data directory is ready on `port`.
