@@ -6,6 +6,7 @@ mod failure;
 mod result;
 mod script;
 
+#[expect(clippy::too_many_arguments, reason = "generated from the WIT")]
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",

@@ -12,55 +12,76 @@ pub fn run(invocation: &Invocation) -> Result<Output, ToolError> {
             "postgres: the configuration is not what the tool needs: {error}"
         ))
     })?;
-    let total = config.statements.len();
-    if total == 0 {
+    let framed = is_framed(&config.statements);
+    let statements: Vec<(String, Vec<ParameterValue>)> = config
+        .statements
+        .into_iter()
+        .map(|statement| {
+            (
+                statement.text,
+                statement.params.into_iter().map(Into::into).collect(),
+            )
+        })
+        .collect();
+    if statements.is_empty() {
         return Ok(result::output(&[]));
     }
     let connection =
         Connection::open(&config.credential).map_err(|error| failure::of(error, None))?;
-    let at = |index: usize| {
-        move |error: Error| {
-            failure::of(
-                error,
-                Some(Place {
-                    number: index + 1,
-                    total,
-                }),
-            )
-        }
-    };
-    let mut answers = Vec::with_capacity(total);
-    if total == 1 {
-        let (text, params) = parts(config.statements.into_iter().next().expect("there is one"));
-        answers.push(connection.query(&text, &params).map_err(at(0))?);
-    } else {
-        let framed = is_framed(&config.statements);
-        let transaction = connection
-            .begin()
-            .map_err(|error| failure::of(error, None))?;
-        for (index, statement) in config.statements.into_iter().enumerate() {
-            if framed && (index == 0 || index == total - 1) {
-                answers.push(RowSet {
-                    columns: Vec::new(),
-                    rows: Vec::new(),
-                    affected: 0,
-                });
-                continue;
-            }
-            let (text, params) = parts(statement);
-            // Leaving here drops the transaction, which rolls it back.
-            answers.push(transaction.query(&text, &params).map_err(at(index))?);
-        }
-        transaction
-            .commit()
-            .map_err(|error| failure::of(error, None))?;
+    if let [(text, params)] = &statements[..] {
+        let place = Place {
+            number: 1,
+            total: 1,
+        };
+        let answer = connection.query(text, params);
+        return match answer {
+            Ok(answer) => Ok(result::output(&[answer])),
+            Err(error) => Err(failure::of(error, Some(place))),
+        };
     }
-    Ok(result::output(&answers))
+    let mut answers = in_transaction(&connection, &statements, framed);
+    // A table was changed by others since a statement was prepared. PostgreSQL
+    // tells it once; everything is undone and can be done again.
+    if let Err((Error::QueryFailed(error), _)) = &answers
+        && error.code == "0A000"
+    {
+        answers = in_transaction(&connection, &statements, framed);
+    }
+    answers
+        .map(|answers| result::output(&answers))
+        .map_err(|(error, place)| failure::of(error, place))
 }
 
-fn parts(statement: Statement) -> (String, Vec<ParameterValue>) {
-    let params = statement.params.into_iter().map(Into::into).collect();
-    (statement.text, params)
+fn in_transaction(
+    connection: &Connection,
+    statements: &[(String, Vec<ParameterValue>)],
+    framed: bool,
+) -> Result<Vec<RowSet>, (Error, Option<Place>)> {
+    let total = statements.len();
+    let transaction = connection.begin().map_err(|error| (error, None))?;
+    let mut answers = Vec::with_capacity(total);
+    for (index, (text, params)) in statements.iter().enumerate() {
+        if framed && (index == 0 || index == total - 1) {
+            answers.push(RowSet {
+                columns: Vec::new(),
+                rows: Vec::new(),
+                affected: 0,
+            });
+            continue;
+        }
+        let place = Place {
+            number: index + 1,
+            total,
+        };
+        // Leaving here drops the transaction, which rolls it back.
+        answers.push(
+            transaction
+                .query(text, params)
+                .map_err(|error| (error, Some(place)))?,
+        );
+    }
+    transaction.commit().map_err(|error| (error, None))?;
+    Ok(answers)
 }
 
 /// Whether the script is a transaction by its own words, from `BEGIN` to

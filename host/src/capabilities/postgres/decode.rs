@@ -24,14 +24,6 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Of a statement that returns no rows.
-    pub fn none() -> Self {
-        Self {
-            columns: Vec::new(),
-            oids: Vec::new(),
-        }
-    }
-
     /// Finds out about the types of `columns`, with the server where they are new.
     pub async fn load(
         connection: &mut PgConnection,
@@ -354,9 +346,10 @@ async fn texts(
         bytes.extend_from_slice(&length(value.len()));
         bytes.extend_from_slice(value);
     }
-    // `u` as a whole: of composites, unnest makes columns.
+    // `u` as a whole: of composites, unnest makes columns. `format` and not a cast,
+    // which writes some types in another way (inet).
     let sql = format!(
-        "SELECT u::pg_catalog.text FROM pg_catalog.unnest($1::{}[]) AS u",
+        "SELECT pg_catalog.format('%s', u) FROM pg_catalog.unnest($1::{}[]) AS u",
         found.qualified
     );
     let arguments = arguments([Binary {
@@ -370,7 +363,6 @@ async fn texts(
             .map_err(|error| error::statement(&error, None))?;
     }
     let asked: Result<Vec<String>, _> = sqlx::query_scalar_with(AssertSqlSafe(sql), arguments)
-        .persistent(false)
         .fetch_all(&mut *connection)
         .await;
     if in_transaction {

@@ -18,8 +18,6 @@ pub(super) struct Scan {
     pub placeholders: Vec<Placeholder>,
     /// The first three words in upper case, comments skipped.
     pub words: Vec<String>,
-    /// The word `RETURNING` is in it.
-    pub returning: bool,
 }
 
 /// Scans one statement, with `standard_conforming_strings` on.
@@ -50,7 +48,6 @@ pub(super) fn scan(sql: &str) -> Scan {
                 let end = skip(bytes, at, |b| {
                     starts_word(b) || b.is_ascii_digit() || b == b'$'
                 });
-                found.returning |= sql[at..end].eq_ignore_ascii_case("returning");
                 if found.words.len() < 3 {
                     found.words.push(sql[at..end].to_ascii_uppercase());
                 }

@@ -1,5 +1,10 @@
 //! `noetl:tool/postgres`: connections that the host keeps.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "the error is generated from the WIT; a database call outweighs moving it"
+)]
+
 mod decode;
 mod error;
 mod lexer;
@@ -141,10 +146,10 @@ impl Postgres {
         let found = found.map_err(|_| {
             Error::Timeout("the step's time was over before the credential was found".into())
         })?;
-        let session = Session::open(found?.ok_or_else(denied)?, self.deadline).await?;
+        let session =
+            Session::open(found?.ok_or_else(denied)?, self.deadline, self.open.clone()).await?;
         Ok(Connection {
             session: Arc::new(Mutex::new(session)),
-            _open: self.open.clone(),
         })
     }
 
@@ -217,7 +222,6 @@ fn arguments(values: impl IntoIterator<Item = Binary>) -> std::result::Result<Pg
 /// A connection of the step.
 pub struct Connection {
     session: Arc<Mutex<Session>>,
-    _open: Arc<()>,
 }
 
 /// A transaction of the step.
@@ -225,7 +229,6 @@ pub struct Transaction {
     /// Kept when the connection's handle is dropped first; gone when the
     /// transaction has ended.
     session: Option<Arc<Mutex<Session>>>,
-    _open: Arc<()>,
 }
 
 fn ended() -> Error {
@@ -263,8 +266,7 @@ impl HostConnection for StepState {
         &mut self,
         this: Resource<Connection>,
     ) -> Result<std::result::Result<Resource<Transaction>, Error>> {
-        let connection = self.table.get(&this)?;
-        let (session, open) = (connection.session.clone(), connection._open.clone());
+        let session = self.table.get(&this)?.session.clone();
         let mut locked = session.lock().await;
         if locked.in_transaction() {
             return Ok(Err(in_transaction()));
@@ -278,7 +280,6 @@ impl HostConnection for StepState {
         drop(locked);
         Ok(Ok(self.table.push(Transaction {
             session: Some(session),
-            _open: open,
         })?))
     }
 

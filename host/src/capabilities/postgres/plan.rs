@@ -109,7 +109,7 @@ pub(super) struct Request<'a> {
 pub(super) enum Sharing {
     /// The pool's plans are good for this session.
     Shared,
-    /// As `Shared`, but what is there is suspected to be stale.
+    /// To there, but not from there: what is kept may be stale.
     Renew,
     /// The session differs from others: a schema that is not committed, settings.
     Private,

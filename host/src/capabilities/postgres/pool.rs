@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -181,6 +182,8 @@ pub(super) struct Pool {
     pub alias: String,
     pub plans: Plans,
     pub types: Types,
+    /// Grows with each change of the schema that a step makes.
+    pub schema_epoch: AtomicU64,
     connections: managed::Pool<Manager>,
 }
 
@@ -210,6 +213,7 @@ impl Pool {
             alias: alias.to_owned(),
             plans: Plans::default(),
             types: Types::default(),
+            schema_epoch: AtomicU64::new(0),
             connections,
         })
     }
@@ -270,6 +274,8 @@ pub(super) struct Client {
     pub connection: PgConnection,
     /// The backend's process number, for `pg_terminate_backend`.
     pub backend: i32,
+    /// How much of the pool's `schema_epoch` its prepared statements have seen.
+    pub schema_epoch: u64,
     /// When it was last given back.
     pub released: Instant,
 }
@@ -292,6 +298,7 @@ impl managed::Manager for Manager {
         Ok(Client {
             connection,
             backend,
+            schema_epoch: 0,
             released: Instant::now(),
         })
     }

@@ -5,12 +5,13 @@
 //! something is ended on the server and closed.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Either, Executor, PgConnection, Row, SqlSafeStr, Statement};
+use sqlx::{AssertSqlSafe, Connection as _, Either, Executor, Row, SqlSafeStr, Statement};
 
 use super::decode::{self, Layout};
 use super::lexer::{Scan, scan};
@@ -21,11 +22,15 @@ use super::{arguments, error};
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 
 /// Brings a connection back to the state of a new one, but for the prepared
-/// statements of sqlx: `DISCARD ALL` would drop them too. Tells whether SQL made
-/// any of its own.
+/// statements of sqlx: `DISCARD ALL` would drop them too. Tells how many prepared
+/// statements SQL made of its own, and how many came by the protocol.
 const RESET: &str = "ROLLBACK; CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
     UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; \
-    SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_statements WHERE from_sql";
+    SELECT count(*) FILTER (WHERE from_sql), count(*) FILTER (WHERE NOT from_sql) \
+    FROM pg_catalog.pg_prepared_statements";
+
+/// `feature_not_supported`, as in "cached plan must not change result type".
+const CACHED_PLAN_CHANGED: &str = "0A000";
 
 /// How long a connection's reset may take before it is given up.
 const RESET_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,11 +71,13 @@ pub(super) struct Session {
     /// The schema may have been changed in the open transaction.
     schema_changed: bool,
     used: bool,
+    /// Counts the step's connections.
+    _held: Arc<()>,
 }
 
 impl Session {
     /// Takes a connection of the pool; waits for one until `deadline`.
-    pub async fn open(pool: Arc<Pool>, deadline: Instant) -> Result<Self, Error> {
+    pub async fn open(pool: Arc<Pool>, deadline: Instant, held: Arc<()>) -> Result<Self, Error> {
         let lease = tokio::time::timeout_at(deadline.into(), pool.lease())
             .await
             .map_err(|_| {
@@ -87,6 +94,7 @@ impl Session {
             private: false,
             schema_changed: false,
             used: false,
+            _held: held,
         })
     }
 
@@ -130,6 +138,7 @@ impl Session {
         if std::mem::take(&mut self.schema_changed) {
             self.pool.plans.clear();
             self.pool.types.clear();
+            self.pool.schema_epoch.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -198,49 +207,65 @@ impl Session {
     }
 
     async fn run(&mut self, request: &Request<'_>, room: Room) -> Result<Answer, Error> {
-        let mut sharing = match self.private {
+        self.catch_up().await?;
+        let sharing = match self.private {
             true => Sharing::Private,
             false => Sharing::Shared,
         };
-        let (mut plan, mut kept) = self.plan(request, sharing).await?;
+        let (mut plan, kept) = self.plan(request, sharing).await?;
+        // Alone, a statement that failed has had no effect. It may be tried again
+        // if a schema that was changed elsewhere explains the error.
+        let may_retry = !request.in_transaction && keeps_schema(request.scan);
+        let (mut may_clear, mut may_renew) = (true, may_retry && kept);
         loop {
-            match self.execute(request, &plan, room).await {
-                Ok(answer) => return Ok(answer),
+            let found = match self.execute(request, &plan, room).await {
+                Ok(answer) => {
+                    if !keeps_schema(request.scan) {
+                        self.clear_prepared().await?;
+                    }
+                    return Ok(answer);
+                }
                 Err(Failed::Final(error)) => {
                     self.failed(!self.busy);
                     return Err(error);
                 }
-                Err(Failed::Statement(found)) => {
-                    let lives = error::connection_lives(&found);
-                    self.failed(lives);
-                    let reported = error::statement(&found, Some(&plan));
-                    // Alone, the statement has had no effect and may be tried
-                    // again, once, if a changed schema explains the error.
-                    let may_retry = lives
-                        && sharing == Sharing::Shared
-                        && !request.in_transaction
-                        && keeps_schema(request.scan);
-                    if !may_retry {
-                        return Err(reported);
-                    }
-                    sharing = Sharing::Renew;
-                    let stale = error::database(&found).map_or("", |found| found.code()) == "0A000";
-                    if stale {
-                        self.clear_prepared().await?;
-                    }
-                    if !stale && !kept {
-                        return Err(reported);
-                    }
-                    let Ok((renewed, _)) = self.plan(request, sharing).await else {
-                        return Err(reported);
-                    };
-                    if renewed.sql == plan.sql && !stale {
-                        return Err(reported);
-                    }
-                    (plan, kept) = (renewed, false);
+                Err(Failed::Statement(found)) => found,
+            };
+            let lives = error::connection_lives(&found);
+            self.failed(lives);
+            let reported = error::statement(&found, Some(&plan));
+            let code = error::database(&found).map_or("", |found| found.code());
+            if lives && code == CACHED_PLAN_CHANGED && std::mem::take(&mut may_clear) {
+                self.clear_prepared().await?;
+                if may_retry {
+                    continue;
                 }
             }
+            if !lives || !std::mem::take(&mut may_renew) {
+                return Err(reported);
+            }
+            match self.plan(request, Sharing::Renew).await {
+                Ok((renewed, _)) if renewed.sql != plan.sql => plan = renewed,
+                _ => return Err(reported),
+            }
         }
+    }
+
+    /// Drops prepared statements that are older than a change of the schema by
+    /// another session of this pool.
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        let epoch = self.pool.schema_epoch.load(Ordering::Acquire);
+        if self
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.schema_epoch != epoch)
+        {
+            self.clear_prepared().await?;
+            if let Some(lease) = &mut self.lease {
+                lease.schema_epoch = epoch;
+            }
+        }
+        Ok(())
     }
 
     async fn plan(
@@ -268,7 +293,6 @@ impl Session {
     }
 
     async fn clear_prepared(&mut self) -> Result<(), Error> {
-        use sqlx::Connection as _;
         let client = self.start()?;
         match client.connection.clear_cached_statements().await {
             Ok(()) => {
@@ -296,20 +320,10 @@ impl Session {
             values.push(parameter::encode(value, bind.parameter + 1, bind.target)?);
         }
         let arguments = arguments(values)?;
-        // sqlx keeps prepared statements by their text. In a transaction a stale
-        // one could not be tried again, so there the text is another and is
-        // prepared each time.
-        let (sql, keep) = match request.in_transaction {
-            true => (
-                AssertSqlSafe(format!("{}\n", plan.sql)).into_sql_str(),
-                false,
-            ),
-            false => (AssertSqlSafe(plan.sql.clone()).into_sql_str(), true),
-        };
         let pool = self.pool.clone();
         let connection = &mut self.start()?.connection;
         let (mut rows, mut affected, mut bytes) = (Vec::new(), 0, 0);
-        let query = sqlx::query_with(sql.clone(), arguments).persistent(keep);
+        let query = sqlx::query_with(AssertSqlSafe(plan.sql.clone()), arguments);
         let mut answers = (&mut *connection).fetch_many(query);
         while let Some(answer) = answers.try_next().await.map_err(Failed::Statement)? {
             match answer {
@@ -324,13 +338,12 @@ impl Session {
         drop(answers);
         let layout = match rows.first() {
             Some(row) => Layout::load(connection, &pool.types, row.columns()).await?,
-            None => match describe(connection, request.scan, sql, keep).await {
-                Ok(Some(statement)) => {
-                    Layout::load(connection, &pool.types, statement.columns()).await?
-                }
-                Ok(None) => Layout::none(),
-                Err(error) => return Err(Failed::Statement(error)),
-            },
+            // sqlx keeps the statement and what it knows of its columns.
+            None => {
+                let sql = AssertSqlSafe(plan.sql.clone()).into_sql_str();
+                let statement = connection.prepare(sql).await.map_err(Failed::Statement)?;
+                Layout::load(connection, &pool.types, statement.columns()).await?
+            }
         };
         let read = decode::rows(
             connection,
@@ -426,8 +439,13 @@ async fn reset(pool: Arc<Pool>, mut lease: Unclean) {
     let rows = sqlx::raw_sql(RESET).fetch_all(connection);
     match tokio::time::timeout(RESET_TIMEOUT, rows).await {
         Ok(Ok(rows)) => {
-            let prepared = rows.last().and_then(|row| row.try_get::<i64, _>(0).ok());
-            if prepared == Some(0) {
+            // The statements of sqlx have to be there still: SQL can drop them.
+            let count = |index| {
+                rows.last()
+                    .and_then(|row| row.try_get::<i64, _>(index).ok())
+            };
+            let kept = i64::try_from(lease.client().connection.cached_statements_size());
+            if count(0) == Some(0) && count(1) == kept.ok() {
                 lease.clean();
             }
         }
@@ -505,35 +523,6 @@ fn size(row: &PgRow) -> u64 {
         .filter_map(|index| row.try_get_raw(index).ok())
         .map(|value| 8 + value.as_bytes().map_or(0, <[u8]>::len) as u64)
         .sum()
-}
-
-/// The columns of a result without rows. sqlx knows them if it keeps the
-/// statement, and has to ask otherwise.
-async fn describe(
-    connection: &mut PgConnection,
-    scan: &Scan,
-    sql: sqlx::SqlStr,
-    kept: bool,
-) -> sqlx::Result<Option<sqlx::postgres::PgStatement>> {
-    let first = scan.words.first().map_or("", String::as_str);
-    let gives_rows = scan.returning
-        || matches!(
-            first,
-            "SELECT" | "WITH" | "VALUES" | "TABLE" | "SHOW" | "EXPLAIN"
-        );
-    if !gives_rows {
-        return Ok(None);
-    }
-    let sql = match kept {
-        true => sql,
-        false => AssertSqlSafe(format!(
-            "{}-- noetl: columns {}",
-            sql.as_str(),
-            uuid::Uuid::new_v4()
-        ))
-        .into_sql_str(),
-    };
-    connection.prepare(sql).await.map(Some)
 }
 
 /// Whether a statement of this kind leaves schema and session as they were, unless

@@ -33,7 +33,7 @@ const LITERALS: &[(&str, &str, &str)] = &[
     ("json", "{\"a\":  1}", "{\"a\":  1}"),
     ("jsonb", "{\"a\":  1}", "{\"a\": 1}"),
     ("xml", "<a/>", "<a/>"),
-    ("inet", "10.1.2.3", "10.1.2.3"),
+    ("inet", "10.1.2.3", "10.1.2.3/32"),
     ("bit(3)", "101", "101"),
     ("varbit", "1", "1"),
     ("int4[]", "{1,NULL}", "{1,NULL}"),
@@ -412,6 +412,53 @@ async fn a_changed_schema_is_noticed() {
         .await
         .unwrap();
     run(&bench, insert, &[literal("x")]).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_statement_twice_around_a_change() {
+    let bench = Bench::new();
+    schema(&bench, "t_around").await;
+    run(&bench, "CREATE TYPE t_around.e AS ENUM ('v')", &[])
+        .await
+        .unwrap();
+    let mut step = bench.step();
+    let connection = open(&mut step).await;
+    let transaction = begin(&mut step, &connection).await.unwrap();
+    within(
+        &mut step,
+        &transaction,
+        "CREATE TABLE t_around.t AS SELECT 'v'::t_around.e AS e",
+        &[],
+    )
+    .await
+    .unwrap();
+    let sql = "SELECT * FROM t_around.t";
+    let before = within(&mut step, &transaction, sql, &[]).await.unwrap();
+    within(
+        &mut step,
+        &transaction,
+        "ALTER TABLE t_around.t ADD b int",
+        &[],
+    )
+    .await
+    .unwrap();
+    let after = within(&mut step, &transaction, sql, &[]).await.unwrap();
+    commit(&mut step, &transaction).await.unwrap();
+    assert_eq!((before.columns.len(), after.columns.len()), (1, 2));
+    query(&mut step, &connection, sql, &[]).await.unwrap();
+    // A change from elsewhere breaks a transaction once; then the cache is clean.
+    run(&Bench::new(), "ALTER TABLE t_around.t ADD c int", &[])
+        .await
+        .unwrap();
+    let transaction = begin(&mut step, &connection).await.unwrap();
+    assert_eq!(
+        failed(within(&mut step, &transaction, sql, &[]).await).code,
+        "0A000"
+    );
+    HostTransaction::drop(&mut step, transaction).await.unwrap();
+    let transaction = begin(&mut step, &connection).await.unwrap();
+    let answer = within(&mut step, &transaction, sql, &[]).await.unwrap();
+    assert_eq!(answer.columns.len(), 3);
 }
 
 #[tokio::test]

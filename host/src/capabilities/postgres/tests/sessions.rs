@@ -271,6 +271,30 @@ async fn nothing_of_a_session_is_left_to_the_next() {
 }
 
 #[tokio::test]
+async fn dropping_all_prepared_statements_harms_nobody() {
+    let bench = Bench::single();
+    for sql in [
+        "DISCARD ALL",
+        "DEALLOCATE ALL",
+        "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$",
+    ] {
+        let mut step = bench.step();
+        let connection = open(&mut step).await;
+        query(&mut step, &connection, "SELECT 1", &[])
+            .await
+            .unwrap();
+        query(&mut step, &connection, sql, &[]).await.unwrap();
+        if !sql.starts_with("DO") {
+            query(&mut step, &connection, "SELECT 1", &[])
+                .await
+                .unwrap();
+        }
+        drop(step);
+        run(&bench, "SELECT 1", &[]).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_temporary_search_path_does_not_spoil_the_plans() {
     let bench = Bench::new();
     schema(&bench, "t_path_a").await;
