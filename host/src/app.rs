@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::api::answer::{Answer, Problem};
-use crate::capabilities::postgres::{CredentialSource, Pools, Secret};
+use crate::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
 use crate::engine::{Engine, Event, Execution, Plan};
 use crate::playbook::{self, Diagnostics};
 use crate::sandbox::InProcess;
@@ -43,7 +43,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     pub(crate) dev: bool,
-    pools: Arc<Pools>,
+    pools: Pools,
     plans: Mutex<HashMap<(String, i32), Arc<Plan>>>,
     executions: TaskTracker,
 }
@@ -79,8 +79,11 @@ impl App {
         let store = Store::connect(&config.database_url).await?;
         progress("database connected, tables up to date", started.elapsed());
 
-        let pools = Arc::new(Pools::new(Arc::new(StoredCredentials(store.clone()))));
-        let mut runner = InProcess::new(&config.cache_dir, Arc::clone(&pools))?;
+        let pools = Pools::new(
+            Arc::new(StoredCredentials(store.clone())),
+            PoolSettings::default(),
+        );
+        let mut runner = InProcess::new(&config.cache_dir, pools.clone())?;
         for (name, wasm) in tools(&config.components)? {
             let started = Instant::now();
             let loaded = runner.add_tool(&name, &wasm)?;
@@ -131,7 +134,7 @@ impl App {
             .put_credential(DEFAULT_TENANT, alias, kind, url)
             .await
             .context("can't store the credential")?;
-        self.inner.pools.forget(DEFAULT_TENANT, alias);
+        self.inner.pools.invalidate(DEFAULT_TENANT, alias);
         Ok(())
     }
 

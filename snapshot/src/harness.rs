@@ -4,7 +4,10 @@
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, HasData, Linker, ResourceTable};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result, Store};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
+    Store,
+};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use bindings::noetl::tool::{log, types};
@@ -21,19 +24,20 @@ mod bindings {
 
 pub use types::{Failure, Invocation, Output, ToolError};
 
-const WASM_STACK: usize = 2 << 20;
-
 /// What a store holds: nothing of the machine, and the log.
 pub struct Running {
     ctx: WasiCtx,
     table: ResourceTable,
     /// (`warn` or `info` …, message)
-    log: Vec<(String, String)>,
+    log: Vec<(&'static str, String)>,
 }
 
 impl WasiView for Running {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.ctx, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.ctx,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -41,7 +45,13 @@ impl types::Host for Running {}
 
 impl log::Host for Running {
     async fn write(&mut self, level: log::Level, message: String) -> Result<()> {
-        self.log.push((format!("{level:?}").to_lowercase(), message));
+        let level = match level {
+            log::Level::Debug => "debug",
+            log::Level::Info => "info",
+            log::Level::Warn => "warn",
+            log::Level::Error => "error",
+        };
+        self.log.push((level, message));
         Ok(())
     }
 }
@@ -57,7 +67,7 @@ pub struct Call {
     /// What the tool answered, or the trap's message.
     pub answer: Result<Result<Output, ToolError>>,
     /// (level, message) of each log entry.
-    pub log: Vec<(String, String)>,
+    pub log: Vec<(&'static str, String)>,
     /// Making the store and the instance.
     pub instantiate: Duration,
     /// The tool's `run`.
@@ -105,8 +115,19 @@ impl Guest {
     }
 
     fn store(&self) -> Store<Running> {
-        let ctx = WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build();
-        let mut store = Store::new(&self.engine, Running { ctx, table: ResourceTable::new(), log: Vec::new() });
+        let ctx = WasiCtx::builder()
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        let mut store = Store::new(
+            &self.engine,
+            Running {
+                ctx,
+                table: ResourceTable::new(),
+                log: Vec::new(),
+            },
+        );
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         store
@@ -136,7 +157,13 @@ impl Guest {
         let log = std::mem::take(&mut store.data_mut().log);
         let started = Instant::now();
         drop(store);
-        Call { answer, log, instantiate, run, drop: started.elapsed() }
+        Call {
+            answer,
+            log,
+            instantiate,
+            run,
+            drop: started.elapsed(),
+        }
     }
 
     /// An instance, made and dropped.
@@ -154,7 +181,10 @@ impl Guest {
 /// As `host/src/sandbox/runtime.rs`.
 fn config(slots: u32) -> Config {
     let knob = |name: &str, default: usize| {
-        std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
     };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
@@ -170,16 +200,29 @@ fn config(slots: u32) -> Config {
         .linear_memory_keep_resident(knob("KEEP_MEMORY", 0))
         .table_keep_resident(knob("KEEP_TABLE", 0))
         .async_stack_keep_resident(knob("KEEP_STACK", 64 << 10))
-        .max_unused_warm_slots(64);
+        .max_unused_warm_slots(64)
+        .pagemap_scan(if knob("PAGEMAP", 1) == 1 {
+            Enabled::Auto
+        } else {
+            Enabled::No
+        });
+
+    let profiler = if knob("PERFMAP", 0) == 1 {
+        wasmtime::ProfilingStrategy::PerfMap
+    } else {
+        wasmtime::ProfilingStrategy::None
+    };
+    let wasm_stack = knob("WASM_STACK", 8 << 20);
 
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .profiler(profiler)
         .memory_init_cow(true)
         .cranelift_opt_level(OptLevel::Speed)
         .epoch_interruption(true)
-        .max_wasm_stack(WASM_STACK)
-        .async_stack_size(WASM_STACK + (1 << 20))
+        .max_wasm_stack(wasm_stack)
+        .async_stack_size(wasm_stack + (1 << 20))
         .concurrency_support(false)
         .wasm_memory64(false)
         .wasm_multi_memory(false)

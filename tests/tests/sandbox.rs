@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use noetl::capabilities::postgres::{CredentialSource, Pools, Secret};
+use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
 use noetl::sandbox::{ErrorCategory, InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ struct Sandbox {
 
 fn sandbox() -> Sandbox {
     let cache = tempfile::tempdir().expect("a temporary directory");
-    let pools = Arc::new(Pools::new(Arc::new(NoCredentials)));
+    let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
     let mut runner = InProcess::new(cache.path(), pools).expect("a runner");
     runner.add_tool("probe", &components().join("test/probe.wasm")).expect("the probe loads");
     Sandbox { runner, _cache: cache }
@@ -112,7 +112,7 @@ async fn a_flood_of_log_entries_is_counted_and_dropped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_tool_is_refused() {
     let cache = tempfile::tempdir().expect("a temporary directory");
-    let pools = Arc::new(Pools::new(Arc::new(NoCredentials)));
+    let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
     let mut runner = InProcess::new(cache.path(), pools).expect("a runner");
     let file = cache.path().join("bad.wasm");
     let real = std::fs::read(components().join("test/probe.wasm")).expect("the probe is there");
@@ -143,14 +143,14 @@ async fn what_is_no_tool_is_refused() {
 async fn a_component_in_the_cache_is_not_compiled_again() {
     let cache = tempfile::tempdir().expect("a temporary directory");
     let load = || {
-        let pools = Arc::new(Pools::new(Arc::new(NoCredentials)));
+        let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
         let mut runner = InProcess::new(cache.path(), pools).expect("a runner");
         runner.add_tool("probe", &components().join("test/probe.wasm")).expect("the probe loads").cached
     };
     assert!(!load());
     assert!(load());
     std::fs::set_permissions(cache.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("permissions");
-    let pools = Arc::new(Pools::new(Arc::new(NoCredentials)));
+    let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
     let error = InProcess::new(cache.path(), pools).err().expect("others can write it");
     assert!(error.to_string().contains("no one else can write"), "{error:#}");
 }
@@ -158,7 +158,7 @@ async fn a_component_in_the_cache_is_not_compiled_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_imports_only_what_it_needs() {
     let cache = tempfile::tempdir().expect("a temporary directory");
-    let pools = Arc::new(Pools::new(Arc::new(NoCredentials)));
+    let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
     let mut runner = InProcess::new(cache.path(), pools).expect("a runner");
     let mut imports = |name: &str| {
         let wasm = components().join(format!("{name}.wasm"));

@@ -41,6 +41,7 @@ thread_local! {
 pub fn start() {
     PYTHON.with(|cell| {
         let python = build();
+        crate::settle::close_gaps();
         assert!(cell.set(python).is_ok(), "the interpreter is started once");
     });
 }
@@ -125,6 +126,7 @@ fn prepare(vm: &VirtualMachine) -> PyResult<(PyDictRef, PyDictRef, PyObjectRef)>
 
     runtime.get_item("warm", vm)?.call((), vm)?;
     let parse_json = runtime.get_item("parse_json", vm)?;
+    crate::settle::make_immortal(runtime.get_item("tracked", vm)?.call((), vm)?, vm)?;
     debug_assert!(!vm.is_none(parse_json.as_object()));
     Ok((runtime, globals, parse_json))
 }

@@ -6,6 +6,7 @@ mod entropy;
 mod failure;
 mod interpreter;
 mod json;
+mod settle;
 mod step;
 
 mod bindings {

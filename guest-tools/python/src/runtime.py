@@ -114,7 +114,7 @@ _out = _LogStream("<stdout>", False)
 _err = _LogStream("<stderr>", True)
 sys.stdout = sys.__stdout__ = _out
 sys.stderr = sys.__stderr__ = _err
-sys.stdin = sys.__stdin__ = None
+sys.stdin = sys.__stdin__ = io.StringIO()
 
 
 def flush_output():
@@ -124,7 +124,8 @@ def flush_output():
 
 parse_json = json.decoder.JSONDecoder().scan_once
 _dumps = json.JSONEncoder(ensure_ascii=True, allow_nan=True, default=str).encode
-reseed_random = random._inst.seed
+# Not `random._inst.seed`, which goes through Python code to say `None`.
+reseed_random = super(random.Random, random._inst).seed
 
 
 def parameters(main, _signature=inspect.signature, _kinds=inspect.Parameter):
@@ -243,10 +244,11 @@ def describe(exc, file, first, code):
     return kind, _plain(message), _dumps(details)
 
 
-def warm():
-    """Does once what is done lazily, so that the snapshot has it."""
+def _use():
+    """Uses what steps use most."""
     code = compile(
-        "import json\nclass A:\n    x: int = 1\n    def f(self, *a, **k):\n        return [i for i in a if i] or {**k}\n"
+        "import json\nimport base64\nfrom datetime import datetime\nclass A:\n    x: int = 1\n"
+        "    def f(self, *a, **k):\n        return [i for i in a if i] or {**k}\n"
         "def main(a, b=1, /, c=2, *, d=3):\n    try:\n        return f'{a!r:>{b}}', (yield)\n"
         "    except (KeyError, ValueError) as e:\n        raise RuntimeError('x') from e\n    finally:\n        pass\n"
         "async def g():\n    async with a as b:\n        await c\n",
@@ -254,23 +256,28 @@ def warm():
     exec(code, {"__name__": "warm"})
     value = {"a": [1, 2.5, None, True, "é\n\"", -(10**30)], "b": {"c": []}}
     assert json.loads(json.dumps(value)) == value
+    assert json.loads(json.dumps(value).encode()) == value
     assert json.loads(json.dumps(value, indent=2, sort_keys=True)) == value
     parse_json('{"a": [1, 2.5, null, true, "x"], "b": {"c": 123456789012345678901234567890}}', 0)
     assert base64.urlsafe_b64decode(base64.urlsafe_b64encode(b"abc?>")) == b"abc?>"
+    assert base64.b64decode(base64.b64encode(b"abc?>").decode()) == b"abc?>"
+    assert base64.urlsafe_b64decode("YWJjPz4=") == b"abc?>"
     assert re.sub(r"(?i)([a-z]+)-(\d+)", r"\2-\1", "ab-12") == "12-ab"
-    re.compile(r"^[\w.+-]+@[\w-]+\.[\w.]+$").match("a@b.cd")
+    re.match(r"^[\w.+-]+@[\w-]+\.[\w.]+$", "a@b.cd").group(0)
     datetime.datetime.strptime("2026-01-02 03:04:05", "%Y-%m-%d %H:%M:%S").strftime("%A %B %j")
     datetime.datetime.fromisoformat("2026-01-02T03:04:05+00:00").isoformat()
-    datetime.datetime.now(datetime.timezone.utc)
+    datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
     hashlib.sha256(b"x").hexdigest()
     hmac.new(b"k", b"m", "sha256").hexdigest()
     str(decimal.Decimal("1.10") + decimal.Decimal(2))
     urllib.parse.urlencode({"a": "b c"}), urllib.parse.parse_qs("a=1&b=2"), urllib.parse.urlsplit("https://a/b?c#d")
-    str(uuid.UUID(int=1))
+    urllib.parse.quote("a b"), urllib.parse.unquote("a%20b")
+    str(uuid.UUID(int=1)), str(uuid.uuid4())
     string.Template("$a").substitute(a=1)
     textwrap.fill("a b c", 3)
     statistics.fmean([1, 2]), statistics.stdev([1, 2, 4])
-    random.random(), random.randint(1, 6), secrets.token_hex(8)
+    random.random(), random.randint(1, 6), random.choice("ab"), secrets.token_hex(8), secrets.token_urlsafe()
+    reseed_random()
 
     @dataclasses.dataclass
     class Point:
@@ -287,8 +294,18 @@ def warm():
         exec(compile("def f():\n    return {}['x']\nf()\n", "<warm>", "exec"), {})
     except KeyError as exc:
         describe(exc, "<warm>", 1, "a\nb\nc\n")
-    del value
-    re.purge()
+
+
+def warm():
+    """Does once what is done lazily, and often enough what adapts to its use."""
+    for _ in range(40):
+        _use()
+        re.purge()
     linecache.clearcache()
     gc.collect()
     gc.freeze()
+
+
+def tracked():
+    """What the collector knows of: all else hangs on it."""
+    return gc.get_objects()

@@ -29,8 +29,9 @@ pub fn parse<S: AsRef<str>>(
 ) -> Result<Playbook, Diagnostics> {
     let plugins: Vec<&str> = plugins.iter().map(AsRef::as_ref).collect();
     let mut report = report::Report::new(file);
-    let playbook = match tree::parse(text) {
-        Ok(tree) => read::playbook(&tree, text, &plugins, &mut report),
+    let source = text::Source::new(text);
+    let playbook = match tree::parse(text, &source) {
+        Ok(tree) => read::playbook(&tree, &source, &plugins, &mut report),
         Err(failure) => {
             report
                 .add(failure.position, failure.message)

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::report::Report;
-use super::text;
+use super::text::Source;
 use super::tree::Position;
 use crate::template::{Reference, nearest};
 
@@ -23,15 +23,18 @@ pub(super) fn check(
     workload: Option<&[&str]>,
     variables: &HashSet<&str>,
     steps: &[String],
-    text: &str,
+    source: &Source<'_>,
     report: &mut Report,
 ) {
     for used in uses {
         report.about(used.step.as_deref());
         for reference in &used.references {
+            if report.is_full() {
+                return;
+            }
             if let Some((message, hint)) = fault(reference, used.result, workload, variables, steps)
             {
-                let at = text::locate(text, used.position, &used.content, reference.offset);
+                let at = source.locate(used.position, &used.content, reference.offset);
                 report.add(at, message).field(&used.field).hint(hint);
             }
         }

@@ -175,7 +175,7 @@ fn branch(
     };
     Some(Branch {
         condition: condition?,
-        line: super::text::first_line(reader.text, when.value.position),
+        line: reader.source.first_line(when.value.position),
         then,
     })
 }

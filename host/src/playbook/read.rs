@@ -8,7 +8,7 @@ use super::check;
 use super::model::{Action, Playbook, Step, Var};
 use super::names::{self, Use};
 use super::report::{Added, Report};
-use super::text;
+use super::text::Source;
 use super::tool::{self, Body};
 use super::tree::{self, Entry, Kind, Node, Position};
 use crate::template::{Template, TemplateError, ValueTemplate};
@@ -36,7 +36,7 @@ const RESERVED: [&str; 7] = [
 
 /// What is known while reading.
 pub(super) struct Reader<'a> {
-    pub text: &'a str,
+    pub source: &'a Source<'a>,
     pub plugins: &'a [&'a str],
     pub report: &'a mut Report,
     /// Every template, to check its names at the end.
@@ -50,12 +50,12 @@ pub(super) struct Reader<'a> {
 
 pub(super) fn playbook(
     tree: &Node,
-    text: &str,
+    source: &Source<'_>,
     plugins: &[&str],
     report: &mut Report,
 ) -> Option<Playbook> {
     let mut reader = Reader {
-        text,
+        source,
         plugins,
         report,
         uses: Vec::new(),
@@ -109,7 +109,7 @@ impl Reader<'_> {
             keys.as_deref(),
             &variables,
             &self.steps,
-            self.text,
+            self.source,
             self.report,
         );
         let steps = steps?;
@@ -273,6 +273,11 @@ impl Reader<'_> {
         let result = find(fields, "tool").is_some();
         let vars = self.vars(fields, result);
         let next = super::next::next(self, &name, fields, result);
+        if name != "end" && !result && find(fields, "next").is_none() {
+            self.report
+                .add(position, "the step has neither a `tool` nor a `next`")
+                .hint("say what it runs or where it leads; the last step is called `end`");
+        }
         (self.report.count() == before).then_some(Step {
             name,
             line,
@@ -338,7 +343,7 @@ impl Reader<'_> {
             if let Some(template) = self.value(&var.value, &field, result) {
                 vars.push(Var {
                     name: var.key.clone(),
-                    line: text::first_line(self.text, var.value.position),
+                    line: self.source.first_line(var.value.position),
                     template,
                 });
             }
@@ -434,7 +439,12 @@ impl Reader<'_> {
         field: &str,
         error: &TemplateError,
     ) {
-        let position = text::locate(self.text, position, content, error.offset.unwrap_or(0));
+        let position = match self.report.is_full() {
+            true => position,
+            false => self
+                .source
+                .locate(position, content, error.offset.unwrap_or(0)),
+        };
         let message = match &error.expression {
             Some(expression) => format!("{}, in `{{{{ {expression} }}}}`", error.message),
             None => error.message.clone(),

@@ -2,30 +2,40 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::model::Playbook;
 use super::tree::Position;
 
+/// Nobody reads more, and each costs looking for a suggestion.
+const MAX: usize = 100;
+
 /// Collects diagnostics while a playbook is read.
 pub(super) struct Report {
     file: String,
     found: Vec<Diagnostic>,
+    left_out: usize,
     step: Option<String>,
 }
 
 /// The diagnostic that was just added, to complete it.
-pub(super) struct Added<'a>(&'a mut Diagnostic);
+pub(super) struct Added<'a> {
+    diagnostic: &'a mut Diagnostic,
+    full: bool,
+}
 
 impl Added<'_> {
     pub(super) fn field(self, field: impl Into<String>) -> Self {
-        self.0.field = Some(field.into());
+        self.diagnostic.field = Some(field.into());
         self
     }
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         let hint = hint.into();
-        self.0.hint = Some(hint).filter(|hint| !hint.is_empty());
+        self.diagnostic.hint = Some(hint).filter(|hint| !hint.is_empty());
         self
     }
 
     /// `did you mean …?`, or else what there is.
     pub(super) fn suggest<'a>(self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        if self.full {
+            return self;
+        }
         let known: Vec<&str> = known.into_iter().collect();
         match crate::template::nearest(name, known.iter().copied()) {
             Some(near) => self.hint(format!("did you mean `{near}`?")),
@@ -40,6 +50,7 @@ impl Report {
         Report {
             file: file.to_owned(),
             found: Vec::new(),
+            left_out: 0,
             step: None,
         }
     }
@@ -56,10 +67,21 @@ impl Report {
 
     /// How much was found so far.
     pub(super) fn count(&self) -> usize {
-        self.found.len()
+        self.found.len() + self.left_out
+    }
+
+    /// Whether there are so many that no more are worth looking for.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= MAX
     }
 
     pub(super) fn add(&mut self, position: Position, message: impl Into<String>) -> Added<'_> {
+        let full = self.is_full();
+        if full {
+            // Counted, so that nobody takes it for correct, but not kept.
+            self.left_out += 1;
+            self.found.pop();
+        }
         let index = self.found.len();
         self.found.push(Diagnostic {
             file: self.file.clone(),
@@ -70,7 +92,10 @@ impl Report {
             message: message.into(),
             hint: None,
         });
-        Added(&mut self.found[index])
+        Added {
+            diagnostic: &mut self.found[index],
+            full,
+        }
     }
 
     pub(super) fn finish(mut self, playbook: Option<Playbook>) -> Result<Playbook, Diagnostics> {

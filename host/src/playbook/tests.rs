@@ -382,15 +382,15 @@ fn mistakes_of_steps_and_tasks() {
         "code: |",
     );
     wrong(
-        "  - step: end\n",
-        "  - step: end\n    next:\n      - step: failed\n",
+        "\n  - step: end\n",
+        "\n  - step: end\n    next:\n      - step: failed\n",
         "    next:\n      - step: failed",
         "leads nowhere",
         "",
     );
     wrong(
-        "  - step: end\n",
-        "  - step: end\n  - step: lost\n",
+        "\n  - step: end\n",
+        "\n  - step: end\n  - step: lost\n    next:\n      - step: end\n",
         "- step: lost",
         "no step leads here",
         "- step: lost",
@@ -630,7 +630,11 @@ fn steps_that_are_missing_or_double() {
         errors[0].hint.as_deref().unwrap().contains("`strat`"),
         "{errors:?}"
     );
-    let text = LOGIN.replacen("  - step: end\n", "  - step: end\n  - step: failed\n", 1);
+    let text = LOGIN.replacen(
+        "\n  - step: end\n",
+        "\n  - step: end\n  - step: failed\n",
+        1,
+    );
     let errors = bad(&text);
     assert!(errors[0].message.contains("twice"), "{errors:?}");
     let text = LOGIN.replacen("- step: failed\n    tool", "- step: result\n    tool", 1);
@@ -639,6 +643,25 @@ fn steps_that_are_missing_or_double() {
             .iter()
             .any(|error| error.message.contains("templates use"))
     );
+    let text = LOGIN.replacen("- step: failed\n    tool", "- step: fai led\n    tool", 1);
+    assert!(
+        bad(&text)
+            .iter()
+            .any(|error| error.message.contains("letters, digits"))
+    );
+}
+
+#[test]
+fn a_step_that_does_nothing_is_a_mistake() {
+    let text = LOGIN.replacen(
+        "\n  - step: failed\n",
+        "\n  - step: idle\n\n  - step: failed\n",
+        1,
+    );
+    let text = text.replacen("- step: end\n\n", "- step: idle\n\n", 1);
+    let errors = bad(&text);
+    assert_eq!(errors.len(), 1, "{}", Diagnostics(errors));
+    assert!(errors[0].message.contains("neither"), "{errors:?}");
 }
 
 #[test]
@@ -721,4 +744,54 @@ fn diagnostics_read_well() {
         serde_json::to_value(&errors).unwrap()[0]["column"],
         json!(18)
     );
+}
+
+#[test]
+fn a_flood_of_mistakes_is_cut_and_stays_cheap() {
+    let keys: String = (0..4000).map(|n| format!("  key_{n}: 1\n")).collect();
+    let text = LOGIN.replacen("workload:\n", &format!("workload:\n{keys}"), 1);
+    let vars: String = (0..4000)
+        .map(|n| format!("      v{n}: \"{{{{ workload.kye_{n} }}}}\"\n"))
+        .collect();
+    let text = text.replacen("    vars:\n", &format!("    vars:\n{vars}"), 1);
+    assert_eq!(bad(&text).len(), 100);
+    let line = format!("x: [{}]", "\"{{ y }}\",".repeat(15_000));
+    assert!(!bad(&line).is_empty());
+    let steps: String = (0..900)
+        .map(|n| format!("  - step: s{n}\n    next: [{{step: q{n}}}, {{step: r{n}}}]\n"))
+        .collect();
+    assert_eq!(bad(&format!("{LOGIN}{steps}")).len(), 100);
+}
+
+#[test]
+fn garbage_never_panics() {
+    let mut state = 7u64;
+    let mut next = |limit: usize| {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) as usize % limit
+    };
+    let pieces = [
+        "{{", "}}", "{%", "%}", "'", "\"", "|", ">", ":", "-", "\n", "  ", "[", "]", "{", "}",
+        "&a", "*a", "<<", "#", "é", "😀", "null", "1e400", "step", "next", "when", "$$", ";", "\\",
+        "\t", "?", "!t",
+    ];
+    let base: Vec<char> = LOGIN.chars().collect();
+    for _ in 0..1500 {
+        let mut chars = base.clone();
+        for _ in 0..=next(3) {
+            let at = next(chars.len());
+            let end = (at + next(12)).min(chars.len());
+            let piece = pieces[next(pieces.len())];
+            chars.splice(at..end, piece.chars());
+        }
+        let text: String = chars.into_iter().collect();
+        if let Err(errors) = parse("garbage.yaml", &text, &["http"]) {
+            assert!(!errors.0.is_empty(), "{text}");
+            for error in errors.0 {
+                assert!(error.line >= 1 && error.column >= 1 && !error.message.is_empty());
+            }
+        }
+    }
 }

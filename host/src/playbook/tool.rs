@@ -2,7 +2,7 @@
 
 use super::model::{Action, ActionKind};
 use super::read::{Reader, find};
-use super::text::{self, Style};
+use super::text::Style;
 use super::tree::{Entry, Kind, Node, Position};
 use crate::template::{SqlTemplate, ValueTemplate};
 
@@ -217,7 +217,7 @@ fn python(
 ) -> Option<ActionKind> {
     let field = format!("{prefix}code");
     let (code, position) = block(reader, fields, "code", &field, tool)?;
-    if text::style(reader.text, position) == Style::Folded {
+    if reader.source.style(position) == Style::Folded {
         let at = find(fields, "code").map_or(position, |code| code.position);
         reader
             .report
@@ -236,7 +236,7 @@ fn python(
     }
     Some(ActionKind::Python {
         code: code.clone(),
-        line: text::first_line(reader.text, position),
+        line: reader.source.first_line(position),
     })
 }
 
@@ -254,7 +254,7 @@ fn postgres(
             reader.remember(position, query, &field, false, sql.references());
             Some(ActionKind::Postgres {
                 credential: credential?,
-                line: text::first_line(reader.text, position),
+                line: reader.source.first_line(position),
                 sql,
             })
         }

@@ -1,7 +1,9 @@
 //! YAML as a tree that knows where everything stands.
 
+use std::collections::HashSet;
 use std::fmt;
 
+use super::text::Source;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value as Json};
@@ -93,7 +95,7 @@ pub(super) struct Failure {
     pub hint: String,
 }
 
-pub(super) fn parse(text: &str) -> Result<Node, Failure> {
+pub(super) fn parse(text: &str, source: &Source<'_>) -> Result<Node, Failure> {
     let start = Position { line: 1, column: 1 };
     if text.len() > MAX_BYTES {
         return Err(Failure {
@@ -139,23 +141,22 @@ pub(super) fn parse(text: &str) -> Result<Node, Failure> {
         .map_err(|error| {
             let error = error.without_snippet();
             let position = error.location().map_or(start, Position::of);
-            failure(text, position, &error.to_string())
+            failure(source, position, &error.to_string())
         })
         .map(node)
-        .and_then(|tree| exact(&tree, text).map(|()| tree))
+        .and_then(|tree| exact(&tree, source).map(|()| tree))
 }
 
 /// Refuses integers that could only be kept rounded.
-fn exact(node: &Node, text: &str) -> Result<(), Failure> {
+fn exact(node: &Node, source: &Source<'_>) -> Result<(), Failure> {
     match &node.kind {
         Kind::Number(number) if number.is_f64() => {
-            let line = text.lines().nth(node.position.line - 1).unwrap_or_default();
-            let rest: String = line.chars().skip(node.position.column - 1).collect();
+            let rest = source.rest(node.position);
             let written = rest
                 .split(|c: char| !c.is_ascii_alphanumeric() && !"+-._".contains(c))
                 .next();
             let written = written.unwrap_or_default();
-            match written.contains(['.', 'e', 'E']) {
+            match written.is_empty() || written.contains(['.', 'e', 'E']) {
                 true => Ok(()),
                 false => Err(Failure {
                     position: node.position,
@@ -164,16 +165,16 @@ fn exact(node: &Node, text: &str) -> Result<(), Failure> {
                 }),
             }
         }
-        Kind::List(items) => items.iter().try_for_each(|item| exact(item, text)),
+        Kind::List(items) => items.iter().try_for_each(|item| exact(item, source)),
         Kind::Map(entries) => entries
             .iter()
-            .try_for_each(|entry| exact(&entry.value, text)),
+            .try_for_each(|entry| exact(&entry.value, source)),
         _ => Ok(()),
     }
 }
 
-fn failure(text: &str, position: Position, message: &str) -> Failure {
-    let line = text.lines().nth(position.line - 1).unwrap_or_default();
+fn failure(source: &Source<'_>, position: Position, message: &str) -> Failure {
+    let line = source.line(position.line);
     let braces = line.contains(": {{") || line.contains("- {{");
     Failure {
         position,
@@ -318,10 +319,12 @@ impl<'de> Visitor<'de> for RawVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
         let mut entries: Vec<(Spanned<String>, Spanned<Raw>)> = Vec::new();
+        let mut keys = HashSet::new();
         while let Some((key, value)) = access.next_entry::<Spanned<String>, Spanned<Raw>>()? {
-            if entries.iter().any(|(known, _)| known.value == key.value) {
+            // For YAML `1` and "1" are two keys.
+            if !keys.insert(key.value.clone()) {
                 return Err(A::Error::custom(format!(
-                    "the key `{}` stands twice",
+                    "duplicate mapping key: {}",
                     key.value
                 )));
             }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -18,7 +17,7 @@ use super::runtime::{SLOTS, engine, error};
 use super::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, StepRunner, Usage};
 use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
-use crate::capabilities::postgres::{Pools, Postgres};
+use crate::capabilities::postgres::{self, Grant, Pools, Postgres};
 use crate::wit::ToolPre;
 use crate::wit::noetl::tool::types::{Invocation, Output, ToolError};
 
@@ -34,7 +33,7 @@ pub struct InProcess {
     linker: Linker<Running>,
     cache: ComponentCache,
     tools: HashMap<String, ToolPre<Running>>,
-    pools: Arc<Pools>,
+    pools: Pools,
     /// Steps wait here for a slot: past the pool's size instantiation fails.
     slots: Semaphore,
 }
@@ -44,7 +43,7 @@ impl InProcess {
     ///
     /// # Errors
     /// If the machine can't reserve the address space, or the cache is unsafe.
-    pub fn new(cache_dir: &Path, pools: Arc<Pools>) -> anyhow::Result<Self> {
+    pub fn new(cache_dir: &Path, pools: Pools) -> anyhow::Result<Self> {
         let engine = engine().map_err(error)?;
         Ok(Self {
             linker: linker(&engine).map_err(error)?,
@@ -85,7 +84,13 @@ impl InProcess {
     ) -> Result<Value, StepError> {
         let limits = request.limits;
         let deadline = Instant::now() + limits.time;
-        let postgres = Postgres::new(&self.pools, &request.tenant, deadline.into_std());
+        let postgres = Postgres::new(
+            self.pools.clone(),
+            &request.tenant,
+            Grant::All,
+            postgres::Limits::default(),
+            deadline.into_std(),
+        );
         let mut store = Store::new(
             &self.engine,
             Running {

@@ -6,7 +6,8 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::environment::{BASE, Captured, MARKER};
-use super::{Scope, TemplateError, inspect};
+use super::inspect::{self, Dialect, Path};
+use super::{Scope, TemplateError};
 
 /// Templates are small texts of people; this bounds what parsing one may cost.
 const MAX_SOURCE: usize = 256 * 1024;
@@ -53,7 +54,7 @@ impl fmt::Debug for Compiled {
 }
 
 impl Compiled {
-    pub(crate) fn new(source: &str, dialect: inspect::Dialect) -> Result<Self, TemplateError> {
+    pub(crate) fn new(source: &str, dialect: Dialect) -> Result<(Self, Vec<Path>), TemplateError> {
         if source.len() > MAX_SOURCE {
             return Err(TemplateError::new(format!(
                 "the template has {} bytes, more than the {MAX_SOURCE} allowed",
@@ -66,21 +67,23 @@ impl Compiled {
                 TemplateError::new("a template can't hold a NUL character").at(source, offset)
             );
         }
+        inspect::bounded(source, &BASE)?;
         let mut strict = BASE.clone();
         strict
             .add_template_owned(NAME, source.to_owned())
             .map_err(|error| explain(&error, source, &[]))?;
-        let facts = inspect::facts(source, &strict, dialect)?;
+        let (facts, paths) = inspect::facts(source, &strict, dialect)?;
         let mut lenient = strict.clone();
         lenient.set_undefined_behavior(UndefinedBehavior::Chainable);
-        Ok(Compiled {
+        let compiled = Compiled {
             inner: Arc::new(Inner {
                 strict,
                 lenient,
                 source: source.to_owned(),
                 facts,
             }),
-        })
+        };
+        Ok((compiled, paths))
     }
 
     pub(crate) fn source(&self) -> &str {
@@ -118,7 +121,7 @@ impl Compiled {
     pub(crate) fn error_at(&self, emit: &Range<usize>, message: String) -> TemplateError {
         TemplateError::new(message)
             .at(self.source(), emit.start)
-            .expression(self.source()[emit.clone()].trim())
+            .expression(self.source().get(emit.clone()).unwrap_or_default().trim())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use minijinja::machinery::ast::{Call, CallArg, CallType, Expr, Spanned, Stmt};
-use minijinja::machinery::{Span, parse};
+use minijinja::machinery::{Span, Token, parse, tokenize};
 use minijinja::{Environment, ErrorKind};
 
 use super::compiled::Reference;
@@ -16,6 +16,49 @@ use super::{TemplateError, methods, nearest};
 pub(crate) enum Dialect {
     Text,
     Sql,
+}
+
+/// Parser, compiler and syntax tree recurse once for each link of a chain like
+/// `a.b.c`, `a + b + c` or `if … elif … elif`, and the parser bounds only
+/// brackets: these bounds keep the stack from running out.
+const MAX_EXPRESSION_TOKENS: usize = 1000;
+const MAX_BLOCKS: usize = 500;
+/// Each variant of a query's branches is checked; this bounds them together.
+const MAX_PATHS_BYTES: usize = 4 * 1024 * 1024;
+
+pub(crate) fn bounded(source: &str, env: &Environment<'_>) -> Result<(), TemplateError> {
+    let mut tokens = 0;
+    let mut blocks = 0;
+    for token in tokenize(source, false, env.syntax().clone()) {
+        let Ok((token, span)) = token else {
+            return Ok(()); // The parser tells what is wrong.
+        };
+        let message = match token {
+            Token::TemplateData(_) | Token::VariableStart => {
+                tokens = 0;
+                continue;
+            }
+            Token::BlockStart => {
+                tokens = 0;
+                blocks += 1;
+                match blocks > MAX_BLOCKS {
+                    true => format!("the template has more than {MAX_BLOCKS} `{{% … %}}`"),
+                    false => continue,
+                }
+            }
+            _ => {
+                tokens += 1;
+                match tokens > MAX_EXPRESSION_TOKENS {
+                    true => format!("the expression has more than {MAX_EXPRESSION_TOKENS} parts"),
+                    false => continue,
+                }
+            }
+        };
+        return Err(TemplateError::new(message)
+            .hint("do it in a python step")
+            .at(source, span.start_offset as usize));
+    }
+    Ok(())
 }
 
 /// One way through a SQL template, every expression a marker.
@@ -36,15 +79,15 @@ pub(crate) struct Facts {
     pub whole: bool,
     /// There is an expression or a block, so that the text depends on data.
     pub dynamic: bool,
-    /// Texts that together take every branch at least once (SQL only).
-    pub paths: Vec<Path>,
 }
 
+/// What is known about a template; for SQL also texts that together take every
+/// branch at least once.
 pub(crate) fn facts(
     source: &str,
     env: &Environment<'_>,
     dialect: Dialect,
-) -> Result<Facts, TemplateError> {
+) -> Result<(Facts, Vec<Path>), TemplateError> {
     let tree = parse(source, "template", env.syntax().clone())
         .map_err(|error| TemplateError::new(error.to_string()))?;
     let Stmt::Template(template) = &tree else {
@@ -57,12 +100,14 @@ pub(crate) fn facts(
         locals: HashSet::new(),
         references: Vec::new(),
         emits: Vec::new(),
+        branches: 0,
     };
     walk.statements(&template.children)?;
     let Walk {
         locals,
         mut references,
         emits,
+        branches,
         ..
     } = walk;
     references.retain(|reference| !locals.contains(&reference.root));
@@ -78,15 +123,15 @@ pub(crate) fn facts(
         .any(|child| !matches!(child, Stmt::EmitRaw(_)));
     let paths = match dialect {
         Dialect::Text => Vec::new(),
-        Dialect::Sql => paths(source, &template.children),
+        Dialect::Sql => paths(source, &template.children, branches)?,
     };
-    Ok(Facts {
+    let facts = Facts {
         references,
         emits,
         whole,
         dynamic,
-        paths,
-    })
+    };
+    Ok((facts, paths))
 }
 
 struct Walk<'a> {
@@ -96,6 +141,7 @@ struct Walk<'a> {
     locals: HashSet<String>,
     references: Vec<Reference>,
     emits: Vec<Range<usize>>,
+    branches: usize,
 }
 
 impl Walk<'_> {
@@ -117,6 +163,7 @@ impl Walk<'_> {
                 self.expression(&emit.expr, self.dialect == Dialect::Sql)
             }
             Stmt::ForLoop(each) => {
+                self.branches += 1;
                 self.locals.insert("loop".to_owned());
                 self.target(&each.target)?;
                 self.expression(&each.iter, false)?;
@@ -125,6 +172,7 @@ impl Walk<'_> {
                 self.statements(&each.else_body)
             }
             Stmt::IfCond(branch) => {
+                self.branches += 1;
                 self.expression(&branch.expr, false)?;
                 self.statements(&branch.true_body)?;
                 self.statements(&branch.false_body)
@@ -445,8 +493,18 @@ enum Piece {
     Marker(Range<usize>, bool),
 }
 
-fn paths(source: &str, statements: &[Stmt<'_>]) -> Vec<Path> {
-    variants(source, statements)
+fn paths(
+    source: &str,
+    statements: &[Stmt<'_>],
+    branches: usize,
+) -> Result<Vec<Path>, TemplateError> {
+    if (branches + 1) * source.len() > MAX_PATHS_BYTES {
+        return Err(
+            TemplateError::new("the query has too many branches for its length")
+                .hint("spread it over several steps"),
+        );
+    }
+    Ok(variants(source, statements)
         .into_iter()
         .map(|pieces| {
             let mut path = Path {
@@ -469,7 +527,7 @@ fn paths(source: &str, statements: &[Stmt<'_>]) -> Vec<Path> {
             }
             path
         })
-        .collect()
+        .collect())
 }
 
 /// Not every combination of branches, but each branch in at least one: the

@@ -351,3 +351,39 @@ fn suggestions_are_near() {
     assert_eq!(nearest("Upsert_User", ["upsert_user"]), Some("upsert_user"));
     assert_eq!(nearest("xyz", ["start", "end"]), None);
 }
+
+#[test]
+fn every_suggested_filter_and_test_exists() {
+    use super::inspect::{FILTERS, TESTS};
+    for filter in FILTERS.iter().filter(|name| **name != "ident") {
+        Template::compile(&format!("{{{{ x | {filter} }}}}")).unwrap();
+    }
+    SqlTemplate::compile("SELECT {{ x | ident }}").unwrap();
+    for test in TESTS {
+        Template::compile(&format!("{{{{ x is {test}(1) }}}}")).unwrap();
+    }
+}
+
+#[test]
+fn long_chains_do_not_exhaust_the_stack() {
+    let expression = |link: &str, last: &str| format!("{{{{ {}{last} }}}}", link.repeat(50_000));
+    for source in [
+        expression("vars.a~", "1"),
+        expression("1+", "1"),
+        expression("- ", "1"),
+        expression("not ", "1"),
+        expression("(", "1"),
+        expression("1 if 0 else ", "1"),
+        format!("{{{{ vars{} }}}}", ".a".repeat(50_000)),
+        format!("{{{{ vars{} }}}}", "|int".repeat(50_000)),
+        format!("{{% if 1 %}}{}{{% endif %}}", "{% elif 1 %}".repeat(10_000)),
+        "{% if 1 %}".repeat(10_000),
+    ] {
+        assert!(Template::compile(&source).is_err());
+        assert!(SqlTemplate::compile(&source).is_err());
+    }
+    let chain = format!("{{{{ 0{} }}}}", "+1".repeat(490));
+    assert_eq!(render(&chain, json!({})), json!(490));
+    let branches = format!("{{% if 0 %}}{}y{{% endif %}}", "{% elif 0 %}x".repeat(490));
+    assert_eq!(render(&branches, json!({})), json!(""));
+}

@@ -18,7 +18,7 @@ impl Template {
     /// Bad syntax, and filters, tests, functions or blocks that don't exist.
     pub fn compile(source: &str) -> Result<Template, TemplateError> {
         Ok(Template {
-            compiled: Compiled::new(source, Dialect::Text)?,
+            compiled: Compiled::new(source, Dialect::Text)?.0,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Measures a python tool by itself, in one thread.
 //!
 //! `bench-guest TOOL.wasm`                 p50 and p99 of steps, and `python3` for comparison
-//! `bench-guest TOOL.wasm --run FILE.py [ARGS-JSON]`   one step, with its log and times
+//! `bench-guest TOOL.wasm --run FILE.py…`  each as one step, with its log and times
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -54,11 +54,17 @@ def main():
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let done = match args
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [wasm] => bench(wasm).await,
-        [wasm, "--run", code] => one(wasm, code, "{}").await,
-        [wasm, "--run", code, args] => one(wasm, code, args).await,
-        _ => Err(anyhow::anyhow!("usage: bench-guest TOOL.wasm [--run FILE.py [ARGS-JSON]]")),
+        [wasm, "--run", files @ ..] if !files.is_empty() => run_files(wasm, files).await,
+        _ => Err(anyhow::anyhow!(
+            "usage: bench-guest TOOL.wasm [--run FILE.py…]"
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,7 +79,11 @@ fn load(wasm: &str) -> anyhow::Result<Guest> {
     let bytes = std::fs::read(wasm).with_context(|| format!("can't read {wasm}"))?;
     let started = Instant::now();
     let guest = Guest::new(&bytes, 16).map_err(own)?;
-    eprintln!("compiled {} MB in {:.1} s", bytes.len() / 1_000_000, started.elapsed().as_secs_f64());
+    eprintln!(
+        "compiled {} MB in {:.1} s",
+        bytes.len() / 1_000_000,
+        started.elapsed().as_secs_f64()
+    );
     Ok(guest)
 }
 
@@ -85,34 +95,54 @@ fn config(code: &str) -> String {
     json!({"code": code, "file": "step.yaml", "line": 20}).to_string()
 }
 
-async fn one(wasm: &str, code: &str, args: &str) -> anyhow::Result<()> {
+async fn run_files(wasm: &str, files: &[&str]) -> anyhow::Result<()> {
     let guest = load(wasm)?;
-    let code = std::fs::read_to_string(code).with_context(|| format!("can't read {code}"))?;
-    let call = guest.call(&config(&code), args).await;
-    for (level, message) in &call.log {
-        println!("{level}: {message}");
-    }
-    println!(
-        "instantiate {:?}, run {:?}, drop {:?}",
-        call.instantiate, call.run, call.drop
-    );
-    match call.answer {
-        Ok(Ok(output)) => println!("{}", output.data),
-        Ok(Err(error)) => println!("{error:#?}"),
-        Err(trap) => println!("trap: {trap:#}"),
+    for file in files {
+        let code = std::fs::read_to_string(file).with_context(|| format!("can't read {file}"))?;
+        let call = guest.call(&config(&code), "{}").await;
+        println!(
+            "{file}: instantiate {:?}, run {:?}, drop {:?}",
+            call.instantiate, call.run, call.drop
+        );
+        for (level, message) in &call.log {
+            println!("  {level}: {message}");
+        }
+        match call.answer {
+            Ok(Ok(output)) => println!("{}", output.data),
+            Ok(Err(error)) => println!("{error:#?}"),
+            Err(trap) => println!("trap: {trap:#}"),
+        }
     }
     Ok(())
 }
 
 async fn bench(wasm: &str) -> anyhow::Result<()> {
     let guest = load(wasm)?;
+    if std::env::var("ONLY_JWT").is_ok() {
+        step(
+            &guest,
+            "JWT step",
+            JWT,
+            &json!({"token": TOKEN}).to_string(),
+            3000,
+        )
+        .await?;
+        return Ok(());
+    }
     let mut times = Vec::new();
     for _ in 0..2000 {
         times.push(guest.instantiate().await.map_err(own)?);
     }
     report("instantiate", &mut times);
     step(&guest, "empty step", EMPTY, "{}", 1000).await?;
-    let ours = step(&guest, "JWT step", JWT, &json!({"token": TOKEN}).to_string(), 1000).await?;
+    let ours = step(
+        &guest,
+        "JWT step",
+        JWT,
+        &json!({"token": TOKEN}).to_string(),
+        1000,
+    )
+    .await?;
 
     let mut times = Vec::new();
     for _ in 0..20 {
@@ -140,8 +170,15 @@ fn answer(call: Call) -> anyhow::Result<String> {
     }
 }
 
-async fn step(guest: &Guest, name: &str, code: &str, args: &str, count: usize) -> anyhow::Result<Duration> {
+async fn step(
+    guest: &Guest,
+    name: &str,
+    code: &str,
+    args: &str,
+    count: usize,
+) -> anyhow::Result<Duration> {
     let config = config(code);
+    let faults = page_faults();
     let (mut total, mut run, mut made, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..count {
         let call = guest.call(&config, args).await;
@@ -151,11 +188,24 @@ async fn step(guest: &Guest, name: &str, code: &str, args: &str, count: usize) -
         gone.push(call.drop);
         answer(call)?;
     }
+    let faults = page_faults() - faults;
     let p50 = report(name, &mut total);
+    println!("  · {:.0} page faults", faults as f64 / count as f64);
     report("  · instantiate", &mut made);
     report("  · run", &mut run);
     report("  · drop", &mut gone);
     Ok(p50)
+}
+
+/// Minor page faults of this process so far.
+fn page_faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    after_name
+        .split(' ')
+        .nth(7)
+        .and_then(|faults| faults.parse().ok())
+        .unwrap_or_default()
 }
 
 fn python3() -> anyhow::Result<Duration> {
@@ -164,7 +214,11 @@ fn python3() -> anyhow::Result<Duration> {
     for _ in 0..20 {
         let started = Instant::now();
         let ran = Command::new("python3").arg("-c").arg(&code).output()?;
-        anyhow::ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        anyhow::ensure!(
+            ran.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
         times.push(started.elapsed());
     }
     times.sort_unstable();
@@ -179,6 +233,10 @@ fn report(name: &str, times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     let p50 = times[times.len() / 2];
     let p99 = times[times.len() * 99 / 100];
-    println!("{name:<28} p50 {:>9.3} ms, p99 {:>9.3} ms", millis(p50), millis(p99));
+    println!(
+        "{name:<28} p50 {:>9.3} ms, p99 {:>9.3} ms",
+        millis(p50),
+        millis(p99)
+    );
     p50
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use noetl::capabilities::postgres::{CredentialSource, Pools, Secret};
+use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
 use noetl::sandbox::{InProcess, Limits, StepRequest, StepRunner};
 use noetl_tests::{Server, token};
 use serde_json::{Value, json};
@@ -37,14 +37,14 @@ impl CredentialSource for NoCredentials {
 async fn sandbox() -> anyhow::Result<()> {
     let components = std::env::var("NOETL_COMPONENTS")?;
     let cache = tempfile::tempdir()?;
-    let pools = Arc::new(Pools::new(Arc::new(NoCredentials)));
+    let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
     let python = Path::new(&components).join("python.wasm");
 
     let started = Instant::now();
-    InProcess::new(cache.path(), Arc::clone(&pools))?.add_tool("python", &python)?;
+    InProcess::new(cache.path(), pools.clone())?.add_tool("python", &python)?;
     row("python tool: compile", &[started.elapsed()], "once for each build of it");
     let load = times(10, || {
-        InProcess::new(cache.path(), Arc::clone(&pools))?.add_tool("python", &python)?;
+        InProcess::new(cache.path(), pools.clone())?.add_tool("python", &python)?;
         Ok(())
     })?;
     row("python tool: load from the cache", &load, "once for each start of the server");

@@ -214,6 +214,13 @@ impl Binder<'_> {
             current.previous = Previous::QuotedName;
             return Ok(());
         }
+        if self.current.names_expected() {
+            return Err(Failure {
+                message: "a value can't stand for the name of a table or column".to_owned(),
+                hint: "write `{{ name | ident }}`".to_owned(),
+                place: Place::Marker(marker),
+            });
+        }
         let typed = ["DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL"];
         if self.current.previous == Previous::Word
             && let Some(word) = self.current.words.last()
@@ -225,9 +232,9 @@ impl Binder<'_> {
                 place: Place::Marker(marker),
             });
         }
-        let (parameter, cast) = open_value(&value).map_err(|message| at(marker, message))?;
+        let parameter = open_value(&value).map_err(|message| at(marker, message))?;
         let number = self.add(marker, parameter)?;
-        self.current.out.push_str(&format!("${number}{cast}"));
+        self.current.out.push_str(&format!("${number}"));
         self.current.previous = Previous::Parameter;
         Ok(())
     }
@@ -415,6 +422,7 @@ impl Binder<'_> {
                 ),
                 hint: match first {
                     "SET" => "write `SELECT set_config('name', '{{ … }}', true)`".to_owned(),
+                    "NOTIFY" => "write `SELECT pg_notify('channel', '{{ … }}')`".to_owned(),
                     _ => "use a constant; for names of tables, columns and roles there is \
                           `{{ name | ident }}`"
                         .to_owned(),
@@ -431,6 +439,21 @@ impl Binder<'_> {
 }
 
 impl Current {
+    /// Whether only a name can follow.
+    fn names_expected(&self) -> bool {
+        let mut words = self.words.iter().rev().map(String::as_str);
+        match self.previous {
+            Previous::Dot => true,
+            Previous::Word => match words.next().unwrap_or_default() {
+                "JOIN" | "INTO" | "UPDATE" | "TABLE" => true,
+                // Not `IS DISTINCT FROM x`, nor `extract(year FROM x)`.
+                "FROM" => self.depth == 0 && words.next() != Some("DISTINCT"),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Follows `CREATE FUNCTION … BEGIN ATOMIC … END`, in whose body semicolons
     /// end no statement.
     fn track_body(&mut self, word: &str) {
@@ -451,19 +474,18 @@ impl Current {
     }
 }
 
-/// The parameter for an expression in the open, and the cast that gives it the
-/// type which the same number would have, written in SQL.
-fn open_value(value: &Value) -> Result<(Parameter, &'static str), String> {
+/// The parameter for an expression in the open: a number is what the same number
+/// would be, written in SQL.
+fn open_value(value: &Value) -> Result<Parameter, String> {
     Ok(match value.kind() {
-        ValueKind::Bool => (Parameter::Boolean(value.is_true()), "::bool"),
+        ValueKind::Bool => Parameter::Boolean(value.is_true()),
         ValueKind::Number if value.is_integer() => match i64::try_from(value.clone()) {
-            Ok(number) if i32::try_from(number).is_ok() => (Parameter::Int64(number), "::int4"),
-            Ok(number) => (Parameter::Int64(number), "::int8"),
-            Err(_) => (Parameter::Numeric(value.to_string()), "::numeric"),
+            Ok(number) => Parameter::Int64(number),
+            Err(_) => Parameter::Numeric(value.to_string()),
         },
-        // Through float8, a numeric column would get 15 digits of it.
-        ValueKind::Number => (Parameter::Numeric(convert::to_text(value)?), "::numeric"),
-        _ => (literal_value(value)?, ""),
+        // As float8, a numeric column would get 15 digits of it.
+        ValueKind::Number => Parameter::Numeric(convert::to_text(value)?),
+        _ => literal_value(value)?,
     })
 }
 

@@ -41,15 +41,38 @@ pub(super) struct Token {
 
 /// Cuts a text into tokens that cover it without gaps.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<Token> = Vec::new();
     let mut start = 0;
     while let Some(first) = text[start..].chars().next() {
-        let (kind, length) = token(&text[start..], first);
+        let (kind, length) = match continues_escapes(text, &tokens, first) {
+            true => quoted(&text[start..], 0, '\'', true, Kind::PrefixedLiteral),
+            false => token(&text[start..], first),
+        };
         let end = start + length;
         tokens.push(Token { kind, start, end });
         start = end;
     }
     tokens
+}
+
+/// A literal after an `E'…'` and a line break is more of the same, backslashes
+/// included.
+fn continues_escapes(text: &str, tokens: &[Token], first: char) -> bool {
+    let Some(last) = tokens
+        .iter()
+        .rposition(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
+    else {
+        return false;
+    };
+    let end = tokens[last].end;
+    let gap = tokens.last().map_or(end, |token| token.end);
+    first == '\''
+        && text[tokens[last].start..].starts_with(['e', 'E', '\''])
+        && matches!(
+            tokens[last].kind,
+            Kind::EscapeLiteral | Kind::PrefixedLiteral
+        )
+        && text[end..gap].contains(['\n', '\r'])
 }
 
 fn token(rest: &str, first: char) -> (Kind, usize) {
@@ -91,6 +114,7 @@ fn length_while(text: &str, holds: impl Fn(char) -> bool) -> usize {
 }
 
 fn number(rest: &str) -> usize {
+    let continues_word = |c: char| continues_word(c) && c != '$';
     // Junk after digits belongs to the number, as PostgreSQL sees it too; the
     // dot doesn't, if a second one follows (`1..10`).
     let mut end = length_while(rest, continues_word);

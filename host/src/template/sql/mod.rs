@@ -109,9 +109,9 @@ impl SqlTemplate {
     /// can stand; `$1` in the text; an unclosed literal; a script without any
     /// statement.
     pub fn compile(source: &str) -> Result<SqlTemplate, TemplateError> {
-        let compiled = Compiled::new(source, Dialect::Sql)?;
+        let (compiled, paths) = Compiled::new(source, Dialect::Sql)?;
         let mut statements = 0;
-        for path in &compiled.facts().paths {
+        for path in &paths {
             let values: Vec<Value> = path
                 .markers
                 .iter()
@@ -175,7 +175,7 @@ fn static_error(source: &str, path: &Path, failure: Failure) -> TemplateError {
         Place::Marker(index) => match path.markers.get(index) {
             Some((range, _)) => error
                 .at(source, range.start)
-                .expression(source[range.clone()].trim()),
+                .expression(source.get(range.clone()).unwrap_or_default().trim()),
             None => error,
         },
         Place::Text(offset) => {

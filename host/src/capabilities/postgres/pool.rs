@@ -1,0 +1,310 @@
+//! The tenants' connections: a pool for each tenant and credential.
+//!
+//! The pools are deadpool's and not sqlx's, because a connection has to carry the
+//! number of its backend: a query whose step is gone is ended through a second
+//! connection. sqlx's pool has no place for it, and asking for it would cost each
+//! step a round trip.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use deadpool::Runtime;
+use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection as _, PgConnection};
+
+use super::error;
+use super::plan::Plans;
+use super::types::Types;
+use crate::wit::noetl::tool::postgres::Error;
+
+/// A text that must not be seen: `Debug` prints `[secret]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `value`.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself. Never put it into an error, a log or an event.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Where credentials are kept.
+#[async_trait]
+pub trait CredentialSource: Send + Sync + 'static {
+    /// The connection URL (`postgres://…`) of a tenant's credential, or `None` if
+    /// the tenant has none by that alias.
+    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<Secret>>;
+}
+
+/// How pools behave.
+#[derive(Debug, Clone)]
+pub struct PoolSettings {
+    /// Connections of one pool, at most.
+    pub max_connections: usize,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// PostgreSQL's own `statement_timeout` on each connection. It is the second
+    /// line: a step's deadline ends its query at once.
+    pub statement_timeout: Duration,
+    /// An idle connection is closed after this long.
+    pub idle_timeout: Duration,
+    /// A connection is not used again when it is older than this.
+    pub max_lifetime: Duration,
+    /// A credential is looked up again after this long, so that a change made by
+    /// another server is seen.
+    pub credential_ttl: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            max_connections: 16,
+            connect_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(300),
+            idle_timeout: Duration::from_secs(300),
+            max_lifetime: Duration::from_secs(1800),
+            credential_ttl: Duration::from_secs(30),
+        }
+    }
+}
+
+/// All tenants' pools. Clones share them.
+#[derive(Clone)]
+pub struct Pools {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    source: Arc<dyn CredentialSource>,
+    settings: PoolSettings,
+    pools: Mutex<HashMap<(String, String), Entry>>,
+}
+
+struct Entry {
+    url: Secret,
+    /// When the source last gave this URL; `None` if it has to be asked again.
+    checked: Option<Instant>,
+    pool: Arc<Pool>,
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pools").finish_non_exhaustive()
+    }
+}
+
+impl Pools {
+    /// No pool yet; each is made when its credential is first used.
+    pub fn new(source: Arc<dyn CredentialSource>, settings: PoolSettings) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                source,
+                settings,
+                pools: Mutex::default(),
+            }),
+        }
+    }
+
+    /// To be called when a credential was changed or removed: the next step looks
+    /// it up again, and connections of an older value are not used again.
+    pub fn invalidate(&self, tenant: &str, alias: &str) {
+        let key = (tenant.to_owned(), alias.to_owned());
+        if let Some(entry) = self.lock().get_mut(&key) {
+            entry.checked = None;
+        }
+    }
+
+    /// The pool of a credential. `Ok(None)` if there is no such credential.
+    pub(super) async fn find(&self, tenant: &str, alias: &str) -> Result<Option<Arc<Pool>>, Error> {
+        let settings = &self.inner.settings;
+        let key = (tenant.to_owned(), alias.to_owned());
+        if let Some(entry) = self.lock().get(&key)
+            && entry
+                .checked
+                .is_some_and(|at| at.elapsed() < settings.credential_ttl)
+        {
+            return Ok(Some(entry.pool.clone()));
+        }
+        let found = self
+            .inner
+            .source
+            .find(tenant, alias)
+            .await
+            .map_err(|error| {
+                tracing::error!(tenant, alias, %error, "a credential could not be looked up");
+                Error::ConnectionFailed(format!("the credential `{alias}` could not be looked up"))
+            })?;
+        let mut pools = self.lock();
+        let Some(url) = found else {
+            pools.remove(&key);
+            return Ok(None);
+        };
+        if let Some(entry) = pools.get_mut(&key)
+            && entry.url == url
+        {
+            entry.checked = Some(Instant::now());
+            return Ok(Some(entry.pool.clone()));
+        }
+        let pool = Arc::new(Pool::new(alias, &url, settings)?);
+        let entry = Entry {
+            url,
+            checked: Some(Instant::now()),
+            pool: pool.clone(),
+        };
+        pools.insert(key, entry);
+        Ok(Some(pool))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Entry>> {
+        self.inner.pools.lock().expect("no panic while held")
+    }
+}
+
+/// The connections of one credential, and what was learnt about its database.
+pub(super) struct Pool {
+    pub alias: String,
+    pub plans: Plans,
+    pub types: Types,
+    connections: managed::Pool<Manager>,
+}
+
+/// A connection out of a pool.
+pub(super) type Lease = Object<Manager>;
+
+impl Pool {
+    fn new(alias: &str, url: &Secret, settings: &PoolSettings) -> Result<Self, Error> {
+        let manager = Manager {
+            options: options(url, settings).ok_or_else(|| {
+                Error::ConnectionFailed(format!(
+                    "the credential `{alias}` is not a PostgreSQL URL \
+                     (postgres://user:password@host:port/database)"
+                ))
+            })?,
+            max_lifetime: settings.max_lifetime,
+        };
+        let connections = managed::Pool::builder(manager)
+            .max_size(settings.max_connections)
+            .create_timeout(Some(settings.connect_timeout))
+            .recycle_timeout(Some(Duration::from_secs(2)))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .expect("a runtime is named");
+        close_idle(&connections, settings.idle_timeout);
+        Ok(Self {
+            alias: alias.to_owned(),
+            plans: Plans::default(),
+            types: Types::default(),
+            connections,
+        })
+    }
+
+    /// A connection that no other step uses, in the state of a new one. Waits
+    /// until there is one: the caller has the deadline.
+    pub async fn lease(&self) -> Result<Lease, Error> {
+        self.connections.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error::connect(&self.alias, &error),
+            PoolError::Timeout(_) => Error::ConnectionFailed(format!(
+                "the credential `{}`: PostgreSQL did not answer in time",
+                self.alias
+            )),
+            _ => Error::ConnectionFailed(format!(
+                "the credential `{}`: the pool is closed",
+                self.alias
+            )),
+        })
+    }
+}
+
+fn options(url: &Secret, settings: &PoolSettings) -> Option<PgConnectOptions> {
+    let mut options = PgConnectOptions::from_str(url.expose()).ok()?;
+    // sqlx fills in a missing password from the server's own environment and
+    // `.pgpass`, which are not the tenant's.
+    if url::Url::parse(url.expose()).ok()?.password().is_none() {
+        options = options.password("");
+    }
+    let statement_timeout = settings.statement_timeout.as_millis().to_string();
+    Some(
+        options
+            .application_name("noetl")
+            .statement_cache_capacity(256)
+            .disable_statement_logging()
+            .options([
+                ("statement_timeout", statement_timeout.as_str()),
+                ("client_min_messages", "error"),
+            ]),
+    )
+}
+
+/// Closes idle connections from time to time, as long as the pool lives.
+fn close_idle(connections: &managed::Pool<Manager>, idle_timeout: Duration) {
+    let weak = connections.weak();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(idle_timeout / 4).await;
+            let Some(connections) = weak.upgrade() else {
+                return;
+            };
+            connections.retain(|client: &Client, _| client.released.elapsed() < idle_timeout);
+        }
+    });
+}
+
+/// A connection and its backend.
+pub(super) struct Client {
+    pub connection: PgConnection,
+    /// The backend's process number, for `pg_terminate_backend`.
+    pub backend: i32,
+    /// When it was last given back.
+    pub released: Instant,
+}
+
+pub(super) struct Manager {
+    options: PgConnectOptions,
+    max_lifetime: Duration,
+}
+
+impl managed::Manager for Manager {
+    type Type = Client;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> sqlx::Result<Client> {
+        let mut connection = self.options.connect().await?;
+        let backend = sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()")
+            .persistent(false)
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(Client {
+            connection,
+            backend,
+            released: Instant::now(),
+        })
+    }
+
+    async fn recycle(&self, client: &mut Client, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.age() > self.max_lifetime {
+            return Err(RecycleError::message("old enough"));
+        }
+        // A connection that was just in use is not asked whether it still lives:
+        // that would be a round trip for each step.
+        if client.released.elapsed() > Duration::from_secs(1) {
+            client.connection.ping().await?;
+        }
+        Ok(())
+    }
+}

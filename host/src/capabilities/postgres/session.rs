@@ -1,0 +1,581 @@
+//! One connection in the hands of a step.
+//!
+//! A session gives its connection back only in the state of a new one. What can
+//! be reset is reset after the step has gone on; what is in the middle of
+//! something is ended on the server and closed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpool::managed::Object;
+use futures_util::TryStreamExt;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Either, Executor, PgConnection, Row, SqlSafeStr, Statement};
+
+use super::decode::{self, Layout};
+use super::lexer::{Scan, scan};
+use super::parameter::{self, Kind};
+use super::plan::{Plan, Request, Sharing};
+use super::pool::{Client, Lease, Pool};
+use super::{arguments, error};
+use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
+
+/// Brings a connection back to the state of a new one, but for the prepared
+/// statements of sqlx: `DISCARD ALL` would drop them too. Tells whether SQL made
+/// any of its own.
+const RESET: &str = "ROLLBACK; CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
+    UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; \
+    SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_statements WHERE from_sql";
+
+/// How long a connection's reset may take before it is given up.
+const RESET_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much a result may still hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub rows: u64,
+    pub bytes: u64,
+    /// The limits that they were counted from, for messages.
+    pub max_rows: u64,
+    pub max_bytes: u64,
+}
+
+/// A result and what it took of the room.
+pub(super) struct Answer {
+    pub rows: RowSet,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    None,
+    Open,
+    /// A statement failed: PostgreSQL takes nothing but the end.
+    Aborted,
+}
+
+/// A leased connection. Dropping it gives the connection back.
+pub(super) struct Session {
+    pool: Arc<Pool>,
+    lease: Option<Lease>,
+    transaction: Transaction,
+    /// Something was sent whose answer has not been read.
+    busy: bool,
+    /// Settings or a schema may differ from what other sessions see.
+    private: bool,
+    /// The schema may have been changed in the open transaction.
+    schema_changed: bool,
+    used: bool,
+}
+
+impl Session {
+    /// Takes a connection of the pool; waits for one until `deadline`.
+    pub async fn open(pool: Arc<Pool>, deadline: Instant) -> Result<Self, Error> {
+        let lease = tokio::time::timeout_at(deadline.into(), pool.lease())
+            .await
+            .map_err(|_| {
+                Error::Timeout(format!(
+                    "the step's time was over before there was a connection of `{}`",
+                    pool.alias
+                ))
+            })??;
+        Ok(Self {
+            pool,
+            lease: Some(lease),
+            transaction: Transaction::None,
+            busy: false,
+            private: false,
+            schema_changed: false,
+            used: false,
+        })
+    }
+
+    /// Whether a transaction was begun and has not ended.
+    pub fn in_transaction(&self) -> bool {
+        self.transaction != Transaction::None
+    }
+
+    /// Starts a transaction.
+    pub async fn begin(&mut self, deadline: Instant) -> Result<(), Error> {
+        self.command("BEGIN", deadline).await?;
+        self.transaction = Transaction::Open;
+        Ok(())
+    }
+
+    /// Ends the transaction and keeps what it did.
+    pub async fn commit(&mut self, deadline: Instant) -> Result<(), Error> {
+        if self.transaction == Transaction::Aborted {
+            // PostgreSQL would answer COMMIT with a rollback, and call it success.
+            self.rollback(deadline).await?;
+            return Err(Error::InvalidState(
+                "a statement of the transaction failed: it was rolled back".into(),
+            ));
+        }
+        // A deferred constraint may fail now, which ends the transaction too.
+        self.transaction = Transaction::None;
+        let ended = self.command("COMMIT", deadline).await;
+        self.forget_schema();
+        ended
+    }
+
+    /// Ends the transaction and undoes what it did.
+    pub async fn rollback(&mut self, deadline: Instant) -> Result<(), Error> {
+        self.transaction = Transaction::None;
+        let ended = self.command("ROLLBACK", deadline).await;
+        self.forget_schema();
+        ended
+    }
+
+    fn forget_schema(&mut self) {
+        if std::mem::take(&mut self.schema_changed) {
+            self.pool.plans.clear();
+            self.pool.types.clear();
+        }
+    }
+
+    async fn command(&mut self, sql: &'static str, deadline: Instant) -> Result<(), Error> {
+        let client = self.start()?;
+        let ran = tokio::time::timeout_at(deadline.into(), client.connection.execute(sql)).await;
+        match ran {
+            Ok(Ok(_)) => {
+                self.busy = false;
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                self.failed(error::connection_lives(&error));
+                Err(error::statement(&error, None))
+            }
+            Err(_) => {
+                self.failed(false);
+                Err(late())
+            }
+        }
+    }
+
+    /// Runs one statement.
+    pub async fn query(
+        &mut self,
+        text: &str,
+        parameters: &[ParameterValue],
+        room: Room,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
+        if self.transaction == Transaction::Aborted {
+            return Err(Error::InvalidState(
+                "a statement of the transaction failed: it can only be rolled back".into(),
+            ));
+        }
+        if let Some(at) = text.chars().position(|c| c == '\0') {
+            // The protocol ends a statement at NUL.
+            return Err(Error::BadParameter(format!(
+                "the statement has the NUL character (U+0000) at character {}",
+                at + 1
+            )));
+        }
+        let scan = scan(text);
+        refuse_transaction_control(&scan, self.in_transaction())?;
+        parameter::check(&scan, parameters)?;
+        let kinds: Vec<Kind> = parameters.iter().map(Kind::of).collect();
+        let request = Request {
+            text,
+            scan: &scan,
+            parameters,
+            kinds: &kinds,
+            in_transaction: self.in_transaction(),
+        };
+        let changes_schema = !keeps_schema(&scan);
+        // A setting such as `search_path` decides what a name means.
+        self.private |= changes_schema || text.to_ascii_lowercase().contains("set_config");
+        self.schema_changed |= changes_schema;
+        let ran = tokio::time::timeout_at(deadline.into(), self.run(&request, room)).await;
+        if self.transaction == Transaction::None {
+            self.forget_schema();
+        }
+        ran.unwrap_or_else(|_| {
+            self.failed(false);
+            Err(late())
+        })
+    }
+
+    async fn run(&mut self, request: &Request<'_>, room: Room) -> Result<Answer, Error> {
+        let mut sharing = match self.private {
+            true => Sharing::Private,
+            false => Sharing::Shared,
+        };
+        let (mut plan, mut kept) = self.plan(request, sharing).await?;
+        loop {
+            match self.execute(request, &plan, room).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failed::Final(error)) => {
+                    self.failed(!self.busy);
+                    return Err(error);
+                }
+                Err(Failed::Statement(found)) => {
+                    let lives = error::connection_lives(&found);
+                    self.failed(lives);
+                    let reported = error::statement(&found, Some(&plan));
+                    // Alone, the statement has had no effect and may be tried
+                    // again, once, if a changed schema explains the error.
+                    let may_retry = lives
+                        && sharing == Sharing::Shared
+                        && !request.in_transaction
+                        && keeps_schema(request.scan);
+                    if !may_retry {
+                        return Err(reported);
+                    }
+                    sharing = Sharing::Renew;
+                    let stale = error::database(&found).map_or("", |found| found.code()) == "0A000";
+                    if stale {
+                        self.clear_prepared().await?;
+                    }
+                    if !stale && !kept {
+                        return Err(reported);
+                    }
+                    let Ok((renewed, _)) = self.plan(request, sharing).await else {
+                        return Err(reported);
+                    };
+                    if renewed.sql == plan.sql && !stale {
+                        return Err(reported);
+                    }
+                    (plan, kept) = (renewed, false);
+                }
+            }
+        }
+    }
+
+    async fn plan(
+        &mut self,
+        request: &Request<'_>,
+        sharing: Sharing,
+    ) -> Result<(Arc<Plan>, bool), Error> {
+        if request.scan.placeholders.is_empty() {
+            return Ok((Arc::new(Plan::verbatim(request.text)), false));
+        }
+        let pool = self.pool.clone();
+        let client = self.start()?;
+        let planned = pool
+            .plans
+            .plan(&mut client.connection, &pool.types, request, sharing)
+            .await;
+        match &planned {
+            Ok(_) => self.busy = false,
+            Err(error) => self.failed(matches!(
+                error,
+                Error::QueryFailed(_) | Error::BadParameter(_)
+            )),
+        }
+        planned
+    }
+
+    async fn clear_prepared(&mut self) -> Result<(), Error> {
+        use sqlx::Connection as _;
+        let client = self.start()?;
+        match client.connection.clear_cached_statements().await {
+            Ok(()) => {
+                self.busy = false;
+                Ok(())
+            }
+            Err(error) => {
+                self.failed(false);
+                Err(error::statement(&error, None))
+            }
+        }
+    }
+
+    /// Sends the statement and reads the answer. Leaves `busy` set if the
+    /// connection can't be used any more.
+    async fn execute(
+        &mut self,
+        request: &Request<'_>,
+        plan: &Plan,
+        room: Room,
+    ) -> Result<Answer, Failed> {
+        let mut values = Vec::with_capacity(plan.binds.len());
+        for bind in &plan.binds {
+            let value = &request.parameters[bind.parameter];
+            values.push(parameter::encode(value, bind.parameter + 1, bind.target)?);
+        }
+        let arguments = arguments(values)?;
+        // sqlx keeps prepared statements by their text. In a transaction a stale
+        // one could not be tried again, so there the text is another and is
+        // prepared each time.
+        let (sql, keep) = match request.in_transaction {
+            true => (
+                AssertSqlSafe(format!("{}\n", plan.sql)).into_sql_str(),
+                false,
+            ),
+            false => (AssertSqlSafe(plan.sql.clone()).into_sql_str(), true),
+        };
+        let pool = self.pool.clone();
+        let connection = &mut self.start()?.connection;
+        let (mut rows, mut affected, mut bytes) = (Vec::new(), 0, 0);
+        let query = sqlx::query_with(sql.clone(), arguments).persistent(keep);
+        let mut answers = (&mut *connection).fetch_many(query);
+        while let Some(answer) = answers.try_next().await.map_err(Failed::Statement)? {
+            match answer {
+                Either::Left(done) => affected += done.rows_affected(),
+                Either::Right(row) => {
+                    bytes += size(&row);
+                    rows.push(row);
+                    room.check(rows.len() as u64, bytes)?;
+                }
+            }
+        }
+        drop(answers);
+        let layout = match rows.first() {
+            Some(row) => Layout::load(connection, &pool.types, row.columns()).await?,
+            None => match describe(connection, request.scan, sql, keep).await {
+                Ok(Some(statement)) => {
+                    Layout::load(connection, &pool.types, statement.columns()).await?
+                }
+                Ok(None) => Layout::none(),
+                Err(error) => return Err(Failed::Statement(error)),
+            },
+        };
+        let read = decode::rows(
+            connection,
+            &pool.types,
+            &layout,
+            &rows,
+            request.in_transaction,
+        )
+        .await;
+        self.busy = false;
+        Ok(Answer {
+            rows: RowSet {
+                columns: layout.columns,
+                rows: read?,
+                affected,
+            },
+            bytes,
+        })
+    }
+
+    fn start(&mut self) -> Result<&mut Client, Error> {
+        let Some(lease) = &mut self.lease else {
+            return Err(Error::InvalidState(
+                "the connection was given up after an error".into(),
+            ));
+        };
+        self.busy = true;
+        self.used = true;
+        Ok(lease)
+    }
+
+    /// After an error: in a transaction nothing more can be done, and a connection
+    /// that may still be at work is ended.
+    fn failed(&mut self, connection_lives: bool) {
+        if self.transaction == Transaction::Open {
+            self.transaction = Transaction::Aborted;
+        }
+        self.busy = !connection_lives;
+        if !connection_lives && let Some(lease) = self.lease.take() {
+            tokio::spawn(end(self.pool.clone(), Unclean(Some(lease))));
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let Some(mut lease) = self.lease.take() else {
+            return;
+        };
+        lease.released = Instant::now();
+        if !self.used {
+            return;
+        }
+        let (pool, lease) = (self.pool.clone(), Unclean(Some(lease)));
+        // Without a runtime the process is ending, and so are its connections.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            match self.busy {
+                true => drop(runtime.spawn(end(pool, lease))),
+                false => drop(runtime.spawn(reset(pool, lease))),
+            }
+        }
+    }
+}
+
+/// A connection that must not go back to its pool unless it is [`cleaned`].
+///
+/// [`cleaned`]: Self::clean
+struct Unclean(Option<Lease>);
+
+impl Unclean {
+    fn client(&mut self) -> &mut Client {
+        self.0.as_mut().expect("taken only at the end")
+    }
+
+    fn clean(mut self) {
+        if let Some(mut lease) = self.0.take() {
+            lease.released = Instant::now();
+        }
+    }
+}
+
+impl Drop for Unclean {
+    fn drop(&mut self) {
+        if let Some(lease) = self.0.take() {
+            drop(Object::take(lease));
+        }
+    }
+}
+
+/// Resets a connection and gives it back.
+async fn reset(pool: Arc<Pool>, mut lease: Unclean) {
+    let connection = &mut lease.client().connection;
+    let rows = sqlx::raw_sql(RESET).fetch_all(connection);
+    match tokio::time::timeout(RESET_TIMEOUT, rows).await {
+        Ok(Ok(rows)) => {
+            let prepared = rows.last().and_then(|row| row.try_get::<i64, _>(0).ok());
+            if prepared == Some(0) {
+                lease.clean();
+            }
+        }
+        Ok(Err(_)) => {}
+        Err(_) => end(pool, lease).await,
+    }
+}
+
+/// Ends what a connection is doing, whatever that is, and closes it.
+async fn end(pool: Arc<Pool>, mut lease: Unclean) {
+    let backend = lease.client().backend;
+    // Out of the pool, so that there is room for another; but not closed yet, so
+    // that the number can't belong to a new backend.
+    let _client = lease.0.take().map(Object::take);
+    let ended = tokio::time::timeout(RESET_TIMEOUT, async {
+        let mut other = Unclean(Some(pool.lease().await.ok()?));
+        sqlx::query("SELECT pg_catalog.pg_terminate_backend($1)")
+            .bind(backend)
+            .execute(&mut other.client().connection)
+            .await
+            .ok()?;
+        other.clean();
+        Some(())
+    });
+    if !matches!(ended.await, Ok(Some(()))) {
+        tracing::warn!(
+            credential = pool.alias,
+            backend,
+            "an abandoned query could not be ended; its statement_timeout will"
+        );
+    }
+}
+
+enum Failed {
+    /// PostgreSQL or the way to it.
+    Statement(sqlx::Error),
+    /// Something else; nothing to try again.
+    Final(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Room {
+    fn check(&self, rows: u64, bytes: u64) -> Result<(), Error> {
+        if rows > self.rows {
+            return Err(Error::Limit(format!(
+                "a step's results may have {} rows (limit postgres_rows); \
+                 add a LIMIT to the statement or raise the limit",
+                self.max_rows
+            )));
+        }
+        if bytes > self.bytes {
+            return Err(Error::Limit(format!(
+                "a step's results may have {} bytes (limit postgres_bytes); \
+                 select fewer rows or columns or raise the limit",
+                self.max_bytes
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn late() -> Error {
+    Error::Timeout(
+        "the step's time was over before PostgreSQL answered; the statement was ended".into(),
+    )
+}
+
+fn size(row: &PgRow) -> u64 {
+    (0..row.len())
+        .filter_map(|index| row.try_get_raw(index).ok())
+        .map(|value| 8 + value.as_bytes().map_or(0, <[u8]>::len) as u64)
+        .sum()
+}
+
+/// The columns of a result without rows. sqlx knows them if it keeps the
+/// statement, and has to ask otherwise.
+async fn describe(
+    connection: &mut PgConnection,
+    scan: &Scan,
+    sql: sqlx::SqlStr,
+    kept: bool,
+) -> sqlx::Result<Option<sqlx::postgres::PgStatement>> {
+    let first = scan.words.first().map_or("", String::as_str);
+    let gives_rows = scan.returning
+        || matches!(
+            first,
+            "SELECT" | "WITH" | "VALUES" | "TABLE" | "SHOW" | "EXPLAIN"
+        );
+    if !gives_rows {
+        return Ok(None);
+    }
+    let sql = match kept {
+        true => sql,
+        false => AssertSqlSafe(format!(
+            "{}-- noetl: columns {}",
+            sql.as_str(),
+            uuid::Uuid::new_v4()
+        ))
+        .into_sql_str(),
+    };
+    connection.prepare(sql).await.map(Some)
+}
+
+/// Whether a statement of this kind leaves schema and session as they were, unless
+/// a function that it calls does otherwise.
+fn keeps_schema(scan: &Scan) -> bool {
+    matches!(
+        scan.words.first().map_or("", String::as_str),
+        "" | "SELECT"
+            | "INSERT"
+            | "UPDATE"
+            | "DELETE"
+            | "WITH"
+            | "VALUES"
+            | "TABLE"
+            | "MERGE"
+            | "SHOW"
+            | "EXPLAIN"
+    )
+}
+
+/// Transactions are the interface's, so that it knows when one has ended.
+fn refuse_transaction_control(scan: &Scan, in_transaction: bool) -> Result<(), Error> {
+    let word = |at: usize| scan.words.get(at).map_or("", String::as_str);
+    let control = match word(0) {
+        "BEGIN" | "COMMIT" | "END" | "ABORT" => true,
+        "START" | "PREPARE" => word(1) == "TRANSACTION",
+        "ROLLBACK" => {
+            let at = if matches!(word(1), "WORK" | "TRANSACTION") {
+                2
+            } else {
+                1
+            };
+            word(at) != "TO"
+        }
+        "SAVEPOINT" | "RELEASE" => !in_transaction,
+        _ => false,
+    };
+    match control {
+        true => Err(Error::InvalidState(format!(
+            "{} is not a statement to run: use `begin` of the connection, and `commit` or `rollback` of the transaction",
+            word(0)
+        ))),
+        false => Ok(()),
+    }
+}
