@@ -39,7 +39,7 @@ build: need-build
 ## guests: the tools that run in the sandbox, as components in build/components
 .PHONY: guests
 guests: build
-	@$(step) "tools" scripts/build-guests.sh build/components
+	@$(step) "tools" scripts/build-guests.sh build/components "$(NOETL_CACHE)"
 
 ## fmt: format the code
 .PHONY: fmt
