@@ -126,6 +126,7 @@ fn prepare(vm: &VirtualMachine) -> PyResult<(PyDictRef, PyDictRef, PyObjectRef)>
 
     runtime.get_item("warm", vm)?.call((), vm)?;
     let parse_json = runtime.get_item("parse_json", vm)?;
+    runtime.get_item("empty_freelists", vm)?.call((), vm)?;
     crate::settle::make_immortal(runtime.get_item("tracked", vm)?.call((), vm)?, vm)?;
     debug_assert!(!vm.is_none(parse_json.as_object()));
     Ok((runtime, globals, parse_json))

@@ -9,6 +9,7 @@ mod json;
 mod settle;
 mod step;
 
+#[allow(clippy::too_many_arguments, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit", "wit"],

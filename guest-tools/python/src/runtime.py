@@ -309,3 +309,29 @@ def warm():
 def tracked():
     """What the collector knows of: all else hangs on it."""
     return gc.get_objects()
+
+
+_held = []
+
+
+def empty_freelists(count=400):
+    """Takes what RustPython keeps of freed objects for their next use: they lie
+    anywhere in the snapshot, and each would be a page that a step writes to."""
+
+    def generator():
+        yield
+
+    class Plain:
+        def method(self):
+            pass
+
+    keep = _held.append
+    plain = Plain()
+    for n in range(count):
+        keep([n]), keep({}), keep({"a": n}), keep({n}), keep(n + 0.5), keep(n + 10**6), keep(10**30 + n)
+        keep(plain.method), keep(keep.__call__), keep(iter([n])), keep(iter((n,))), keep(range(n)), keep(slice(n))
+        keep(complex(n, 1)), keep(str(n) + "x"), keep(bytes(8)), keep(bytearray(8)), keep(generator()), keep(Plain())
+        keep(iter({n: n})), keep({n: n}.items()), keep(lambda: n), keep(map(str, [n])), keep(zip([n])), keep(enumerate([n]))
+        keep(KeyError(n)), keep(ValueError(n)), keep(property(None)), keep(reversed([n])), keep(str(n) + "é"), keep(iter("ab"))
+        for size in range(20):
+            keep((n,) * size)

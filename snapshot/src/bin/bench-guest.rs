@@ -1,14 +1,15 @@
 //! Measures a python tool by itself, in one thread.
 //!
 //! `bench-guest TOOL.wasm`                 p50 and p99 of steps, and `python3` for comparison
+//! `bench-guest TOOL.wasm --cases FILE.yaml…`  runs the cases of `tests/python`
 //! `bench-guest TOOL.wasm --run FILE.py…`  each as one step, with its log and times
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use serde_json::json;
-use snapshot::harness::{Call, Guest};
+use serde_json::{Value, json};
+use snapshot::harness::{Call, Guest, ToolError};
 
 /// The step of `auth0_login.yaml`.
 const JWT: &str = r#"
@@ -62,8 +63,9 @@ async fn main() -> ExitCode {
     {
         [wasm] => bench(wasm).await,
         [wasm, "--run", files @ ..] if !files.is_empty() => run_files(wasm, files).await,
+        [wasm, "--cases", files @ ..] if !files.is_empty() => cases(wasm, files).await,
         _ => Err(anyhow::anyhow!(
-            "usage: bench-guest TOOL.wasm [--run FILE.py…]"
+            "usage: bench-guest TOOL.wasm [--run FILE.py… | --cases FILE.yaml…]"
         )),
     };
     match done {
@@ -114,6 +116,90 @@ async fn run_files(wasm: &str, files: &[&str]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+async fn cases(wasm: &str, files: &[&str]) -> anyhow::Result<()> {
+    let guest = load(wasm)?;
+    let (mut held, mut failed) = (0, 0);
+    for file in files {
+        let text = std::fs::read_to_string(file).with_context(|| format!("can't read {file}"))?;
+        let cases: Vec<Value> = serde_yaml::from_str(&text)
+            .with_context(|| format!("{file} is not a list of cases"))?;
+        for case in &cases {
+            match check(&guest, case).await {
+                Ok(()) => held += 1,
+                Err(why) => {
+                    failed += 1;
+                    println!("{file}: {}: {why}", case["name"]);
+                }
+            }
+        }
+    }
+    println!("{held} cases hold, {failed} do not");
+    anyhow::ensure!(failed == 0, "not every case holds");
+    Ok(())
+}
+
+/// Runs one case. The error says what is different from what it expects.
+async fn check(guest: &Guest, case: &Value) -> Result<(), String> {
+    let code = case["code"].as_str().ok_or("it has no code")?;
+    let args = if case["args"].is_null() {
+        json!({})
+    } else {
+        case["args"].clone()
+    }
+    .to_string();
+    let call = guest.call(&config(code), &args).await;
+    let log: Vec<String> = call
+        .log
+        .iter()
+        .map(|(level, message)| format!("{level}: {message}"))
+        .collect();
+    if !case["log"].is_null() && case["log"] != json!(log) {
+        return Err(format!("the log is {log:?}"));
+    }
+    let answer = call.answer.map_err(|trap| format!("it traps: {trap:#}"))?;
+    let error = &case["error"];
+    match answer {
+        Ok(output) if case["differs"] == json!(true) => {
+            let again = guest.call(&config(code), &args).await.answer;
+            let again = again
+                .map_err(|trap| format!("{trap:#}"))?
+                .map_err(|error| format!("{error:?}"))?;
+            if again.data == output.data {
+                Err(format!("twice {}", output.data))
+            } else {
+                Ok(())
+            }
+        }
+        Ok(output) => {
+            let found: Value =
+                serde_json::from_str(&output.data).map_err(|error| error.to_string())?;
+            if error.is_null() && found == case["expected"] {
+                Ok(())
+            } else {
+                Err(format!("the result is {found}"))
+            }
+        }
+        Err(found) => {
+            let (name, kind, message) = match &found {
+                ToolError::InvalidInput(message) => ("invalid-input", "", message),
+                ToolError::Failed(failure) => ("failed", failure.kind.as_str(), &failure.message),
+                _ => return Err(format!("{found:?}")),
+            };
+            let contains = error["contains"].as_array().cloned().unwrap_or_default();
+            let fits = error["case"] == name
+                && (error["kind"].is_null() || error["kind"] == kind)
+                && contains
+                    .iter()
+                    .all(|part| part.as_str().is_some_and(|part| message.contains(part)));
+            if fits {
+                Ok(())
+            } else {
+                Err(format!("the error is {found:?}"))
+            }
+        }
+    }
 }
 
 async fn bench(wasm: &str) -> anyhow::Result<()> {
