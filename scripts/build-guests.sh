@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Builds the tools that run inside the sandbox, as WebAssembly components.
 #
-#   scripts/build-guests.sh OUT_DIR [CACHE_DIR]
+#   scripts/build-guests.sh LINK [CACHE_DIR]
 #
-# OUT_DIR gets python.wasm (with a started interpreter in its memory) and
-# postgres.wasm. Nothing is built if OUT_DIR has them from the same sources.
-# CACHE_DIR (default: ~/.cache/noetl) keeps the WASI target and what cargo built.
+# LINK becomes a link to a directory of the cache with python.wasm (an
+# interpreter that has started is in its memory), postgres.wasm and, for tests,
+# test/probe.wasm. That directory is named by the content of all sources, so that
+# every checkout uses what was built once.
 set -euo pipefail
 
-usage="usage: build-guests.sh OUT_DIR [CACHE_DIR]"
-mkdir -p "${1:?$usage}"
-out=$(cd "$1" && pwd)
+usage="usage: build-guests.sh LINK [CACHE_DIR]"
+link=$(realpath -ms "${1:?$usage}")
 cache=${2:-${XDG_CACHE_HOME:-$HOME/.cache}/noetl}
 cd "$(dirname "$0")/.."
 target=wasm32-wasip2
@@ -27,18 +27,27 @@ timed() {
 
 # Everything that the components are made of. Benchmarks and tests are not.
 sources() {
-  find guest-tools wit snapshot Cargo.toml Cargo.lock rust-toolchain.toml scripts/build-guests.sh scripts/wasi-target.sh \
-    -type f -not -path '*/target/*' -not -path '*/tests/*' -not -path 'snapshot/src/bin/*' -not -path 'snapshot/src/harness.rs' -print0 |
+  find guest-tools wit snapshot Cargo.lock rust-toolchain.toml scripts/build-guests.sh scripts/wasi-target.sh \
+    -type f -not -path '*/target/*' -not -path '*/tests/*' -not -path '*.md' -not -path 'snapshot/src/bin/*' -not -path 'snapshot/src/harness.rs' -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum
 }
 key=$({ rustc --version; sources; } | sha256sum | cut -d' ' -f1)
 
-if [ "$(cat "$out/guests.key" 2>/dev/null)" = "$key" ] && [ -f "$out/python.wasm" ] && [ -f "$out/postgres.wasm" ]; then
-  say "python.wasm and postgres.wasm are up to date"
+out=$cache/components/${key:0:16}
+
+link_out() {
+  mkdir -p "$(dirname "$link")"
+  rm -rf "$link"
+  ln -s "$out" "$link"
+}
+
+if [ -d "$out" ]; then
+  link_out
+  say "the tools are up to date"
   exit 0
 fi
 
-say "building the python and the postgres tool (some minutes the first time, most of it RustPython)"
+say "building the tools (some minutes the first time, most of it RustPython)"
 mkdir -p "$cache"
 wasi=$(scripts/wasi-target.sh "$cache")
 
@@ -57,8 +66,13 @@ built=$cache/guest-target/$target/release
 host=$(cargo metadata --format-version 1 --no-deps --offline | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 [ -n "$host" ] || die "cargo metadata names no target directory"
 
-rm -f "$out/guests.key"
-timed "started Python once and stored its memory" "$host/release/snapshot" "$built/noetl_python.wasm" "$out/python.wasm"
-cp "$built/noetl_postgres.wasm" "$out/postgres.wasm"
-echo "$key" >"$out/guests.key"
-say "$out: $(du -h "$out/python.wasm" | cut -f1) python.wasm, $(du -h "$out/postgres.wasm" | cut -f1) postgres.wasm"
+part=$out.part
+rm -rf "$part"
+mkdir -p "$part/test"
+timed "started Python once and stored its memory" "$host/release/snapshot" "$built/noetl_python.wasm" "$part/python.wasm"
+cp "$built/noetl_postgres.wasm" "$part/postgres.wasm"
+cp "$built/noetl_probe.wasm" "$part/test/probe.wasm"
+rm -rf "$out"
+mv "$part" "$out"
+link_out
+say "$(du -h "$out/python.wasm" | cut -f1) python.wasm, $(du -h "$out/postgres.wasm" | cut -f1) postgres.wasm"

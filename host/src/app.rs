@@ -74,7 +74,10 @@ impl App {
     ///
     /// # Errors
     /// If the database, a component or the cache can't be used.
-    pub async fn start(config: AppConfig, progress: &dyn Fn(&str, Duration)) -> anyhow::Result<Self> {
+    pub async fn start(
+        config: AppConfig,
+        progress: &dyn Fn(&str, Duration),
+    ) -> anyhow::Result<Self> {
         let started = Instant::now();
         let store = Store::connect(&config.database_url).await?;
         progress("database connected, tables up to date", started.elapsed());
@@ -87,7 +90,11 @@ impl App {
         for (name, wasm) in tools(&config.components)? {
             let started = Instant::now();
             let loaded = runner.add_tool(&name, &wasm)?;
-            let how = if loaded.cached { "loaded from the cache" } else { "compiled" };
+            let how = if loaded.cached {
+                "loaded from the cache"
+            } else {
+                "compiled"
+            };
             progress(&format!("tool {name} {how}"), started.elapsed());
         }
         Ok(Self {
@@ -150,7 +157,9 @@ impl App {
         events: Option<UnboundedSender<Event>>,
     ) -> Result<Answer, Box<Problem>> {
         let Value::Object(payload) = payload else {
-            return Err(Box::new(Problem::bad_request("`payload` must be a JSON object")));
+            return Err(Box::new(Problem::bad_request(
+                "`payload` must be a JSON object",
+            )));
         };
         let app = self.clone();
         let path = path.to_owned();
@@ -160,7 +169,9 @@ impl App {
             .await
             .unwrap_or_else(|panic| {
                 tracing::error!(%panic, "an execution broke");
-                Err(Box::new(Problem::internal("the execution broke; the server's log says more")))
+                Err(Box::new(Problem::internal(
+                    "the execution broke; the server's log says more",
+                )))
             })
     }
 
@@ -240,7 +251,9 @@ impl App {
     /// Waits until no execution runs, `limit` at most. Returns whether all ended.
     pub async fn drain(&self, limit: Duration) -> bool {
         self.inner.executions.close();
-        let all = tokio::time::timeout(limit, self.inner.executions.wait()).await.is_ok();
+        let all = tokio::time::timeout(limit, self.inner.executions.wait())
+            .await
+            .is_ok();
         self.inner.store.close().await;
         all
     }
@@ -257,8 +270,12 @@ impl CredentialSource for StoredCredentials {
 
 /// The components of a directory, by tool name.
 pub(crate) fn tools(dir: &std::path::Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
-    let entries = std::fs::read_dir(dir)
-        .with_context(|| format!("can't read the tools' directory {}; `make guests` builds them", dir.display()))?;
+    let entries = std::fs::read_dir(dir).with_context(|| {
+        format!(
+            "can't read the tools' directory {}; `make guests` builds them",
+            dir.display()
+        )
+    })?;
     let mut tools = Vec::new();
     for entry in entries {
         let path = entry?.path();
@@ -270,7 +287,10 @@ pub(crate) fn tools(dir: &std::path::Path) -> anyhow::Result<Vec<(String, PathBu
     }
     tools.sort();
     if tools.is_empty() {
-        anyhow::bail!("there is no tool (*.wasm) in {}; `make guests` builds them", dir.display());
+        anyhow::bail!(
+            "there is no tool (*.wasm) in {}; `make guests` builds them",
+            dir.display()
+        );
     }
     Ok(tools)
 }

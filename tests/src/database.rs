@@ -15,7 +15,9 @@ impl Database {
         let base = std::env::var("NOETL_TEST_DATABASE_URL")
             .expect("NOETL_TEST_DATABASE_URL names a PostgreSQL to test with; `make test` sets it");
         let name = format!("t_{}", Uuid::new_v4().simple());
-        let mut connection = PgConnection::connect(&base).await.expect("the test database answers");
+        let mut connection = PgConnection::connect(&base)
+            .await
+            .expect("the test database answers");
         sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
             .execute(&mut connection)
             .await
@@ -28,6 +30,8 @@ impl Database {
 
     /// A connection to it.
     pub async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url).await.expect("the test's database answers")
+        PgConnection::connect(&self.url)
+            .await
+            .expect("the test's database answers")
     }
 }

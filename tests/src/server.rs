@@ -36,19 +36,34 @@ pub struct Reply {
 
 /// The repository's root.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests lie in the repository")
+        .to_path_buf()
 }
 
 /// The command `noetl`, as `make build` leaves it.
 pub fn noetl() -> Command {
-    let binary = std::env::var_os("NOETL_BIN").map(PathBuf::from).unwrap_or_else(|| {
-        let test = std::env::current_exe().expect("a test has a path");
-        let dir = test.parent().and_then(Path::parent).expect("tests lie in target/release/deps");
-        dir.join("noetl")
-    });
-    assert!(binary.exists(), "{} is missing; `make build` makes it", binary.display());
+    let binary = std::env::var_os("NOETL_BIN")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            let test = std::env::current_exe().expect("a test has a path");
+            let dir = test
+                .parent()
+                .and_then(Path::parent)
+                .expect("tests lie in target/release/deps");
+            dir.join("noetl")
+        });
+    assert!(
+        binary.exists(),
+        "{} is missing; `make build` makes it",
+        binary.display()
+    );
     let mut command = Command::new(binary);
-    command.current_dir(root()).env_remove("DATABASE_URL").kill_on_drop(true);
+    command
+        .current_dir(root())
+        .env_remove("DATABASE_URL")
+        .kill_on_drop(true);
     command
 }
 
@@ -62,9 +77,17 @@ impl Server {
 
     /// Starts a server on these databases.
     pub async fn start_with(store: Database, demo: Database) -> Self {
-        let playbooks = std::env::var("NOETL_TEST_PLAYBOOKS").unwrap_or_else(|_| "playbooks".into());
+        let playbooks =
+            std::env::var("NOETL_TEST_PLAYBOOKS").unwrap_or_else(|_| "playbooks".into());
         let mut child = noetl()
-            .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--playbooks", &playbooks])
+            .args([
+                "serve",
+                "--dev",
+                "--listen",
+                "127.0.0.1:0",
+                "--playbooks",
+                &playbooks,
+            ])
             .env("DATABASE_URL", &store.url)
             .stdout(Stdio::piped())
             .spawn()
@@ -72,7 +95,11 @@ impl Server {
         let stdout = child.stdout.take().expect("it is piped");
         let mut lines = BufReader::new(stdout).lines();
         let url = tokio::time::timeout(Duration::from_secs(120), async {
-            while let Some(line) = lines.next_line().await.expect("the server's output is text") {
+            while let Some(line) = lines
+                .next_line()
+                .await
+                .expect("the server's output is text")
+            {
                 println!("server: {line}");
                 if let Some((_, url)) = line.split_once("ready on ") {
                     let url = url.split_whitespace().next().unwrap_or_default();
@@ -96,7 +123,11 @@ impl Server {
             http: reqwest::Client::new(),
         };
         let reply = server
-            .request("PUT", "/api/credentials/pg_demo", Some(json!({"type": "postgres", "url": server.demo.url})))
+            .request(
+                "PUT",
+                "/api/credentials/pg_demo",
+                Some(json!({"type": "postgres", "url": server.demo.url})),
+            )
             .await;
         assert_eq!(reply.status, 204, "{reply:?}");
         server
@@ -105,7 +136,8 @@ impl Server {
     /// Ends the server as an operator does, and gives its databases back.
     pub async fn stop(mut self) -> (Database, Database) {
         let pid = nix::unistd::Pid::from_raw(self.child.id().expect("it runs").cast_signed());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("the server can be ended");
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)
+            .expect("the server can be ended");
         let status = self.child.wait().await.expect("the server ends");
         assert!(status.success(), "{status}");
         (self.store, self.demo)
@@ -122,7 +154,13 @@ impl Server {
     }
 
     /// Sends a request with a body as it stands.
-    pub async fn send(&self, method: &str, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Reply {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Reply {
         let method = method.parse().expect("a method");
         let request = self
             .http
@@ -151,12 +189,23 @@ impl Server {
 
     /// Registers a playbook's text.
     pub async fn register(&self, yaml: &str) -> Reply {
-        self.send("POST", "/api/catalog/playbooks", "application/yaml", yaml.to_owned()).await
+        self.send(
+            "POST",
+            "/api/catalog/playbooks",
+            "application/yaml",
+            yaml.to_owned(),
+        )
+        .await
     }
 
     /// Executes a playbook.
     pub async fn execute(&self, path: &str, payload: Value) -> Reply {
-        self.request("POST", "/api/execute", Some(json!({"path": path, "payload": payload}))).await
+        self.request(
+            "POST",
+            "/api/execute",
+            Some(json!({"path": path, "payload": payload})),
+        )
+        .await
     }
 
     /// Registers a playbook, which must be right, and executes it.

@@ -94,7 +94,12 @@ impl Problem {
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new("bad-request", "The request can't be read", StatusCode::BAD_REQUEST, detail)
+        Self::new(
+            "bad-request",
+            "The request can't be read",
+            StatusCode::BAD_REQUEST,
+            detail,
+        )
     }
 
     pub(super) fn unreadable(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -102,7 +107,12 @@ impl Problem {
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new("not-found", "There is no such thing", StatusCode::NOT_FOUND, detail)
+        Self::new(
+            "not-found",
+            "There is no such thing",
+            StatusCode::NOT_FOUND,
+            detail,
+        )
     }
 
     pub(super) fn method_not_allowed() -> Self {
@@ -119,7 +129,9 @@ impl Problem {
             "no-such-playbook",
             "There is no such playbook",
             StatusCode::NOT_FOUND,
-            format!("no playbook is registered under the path `{path}`; `GET /api/catalog/playbooks` lists them, `noetl register FILE` adds one"),
+            format!(
+                "no playbook is registered under the path `{path}`; `GET /api/catalog/playbooks` lists them, `noetl register FILE` adds one"
+            ),
         )
     }
 
@@ -135,7 +147,12 @@ impl Problem {
     }
 
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
-        Self::new("internal", "The server failed", StatusCode::INTERNAL_SERVER_ERROR, detail)
+        Self::new(
+            "internal",
+            "The server failed",
+            StatusCode::INTERNAL_SERVER_ERROR,
+            detail,
+        )
     }
 
     pub(crate) fn store(error: sqlx::Error) -> Self {
@@ -151,7 +168,12 @@ impl Problem {
     fn failed(id: Uuid, failure: Failure, steps: Vec<StepRecord>) -> Self {
         let Failure { step, tool, error } = failure;
         let (kind, title, status) = describe(&error);
-        let mut problem = Self::new(kind, title, status, format!("step `{step}` failed: {error}"));
+        let mut problem = Self::new(
+            kind,
+            title,
+            status,
+            format!("step `{step}` failed: {error}"),
+        );
         problem.more = Map::from_iter([
             ("execution_id".into(), json!(id)),
             ("step".into(), json!(step)),
@@ -166,13 +188,37 @@ impl Problem {
 fn describe(error: &StepError) -> (&'static str, &'static str, StatusCode) {
     use ErrorCategory as C;
     match error.category {
-        C::InvalidInput => ("invalid-input", "A step got input that it can't use", StatusCode::UNPROCESSABLE_ENTITY),
-        C::Denied => ("denied", "A step asked for what it may not have", StatusCode::FORBIDDEN),
-        C::Failed => ("step-failed", "A step failed", StatusCode::UNPROCESSABLE_ENTITY),
-        C::Limit => ("limit", "A step reached a limit", StatusCode::UNPROCESSABLE_ENTITY),
-        C::Timeout => ("timeout", "A step took too long", StatusCode::GATEWAY_TIMEOUT),
+        C::InvalidInput => (
+            "invalid-input",
+            "A step got input that it can't use",
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        C::Denied => (
+            "denied",
+            "A step asked for what it may not have",
+            StatusCode::FORBIDDEN,
+        ),
+        C::Failed => (
+            "step-failed",
+            "A step failed",
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        C::Limit => (
+            "limit",
+            "A step reached a limit",
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        C::Timeout => (
+            "timeout",
+            "A step took too long",
+            StatusCode::GATEWAY_TIMEOUT,
+        ),
         C::Trap => ("tool-broke", "A step's tool broke", StatusCode::BAD_GATEWAY),
-        C::Internal => ("internal", "The server failed", StatusCode::INTERNAL_SERVER_ERROR),
+        C::Internal => (
+            "internal",
+            "The server failed",
+            StatusCode::INTERNAL_SERVER_ERROR,
+        ),
     }
 }
 

@@ -53,7 +53,8 @@ pub(super) async fn execute(
 fn events(app: App, request: Request) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     let (events, received) = unbounded_channel();
     let answer = tokio::spawn(async move {
-        app.execute(&request.path, request.payload, Some(events)).await
+        app.execute(&request.path, request.payload, Some(events))
+            .await
     });
     unfold(Some((received, answer)), async |state| {
         let (mut received, answer) = state?;
@@ -65,7 +66,12 @@ fn events(app: App, request: Request) -> impl Stream<Item = Result<sse::Event, I
             Ok(Err(problem)) => problem.to_json(),
             Err(_) => Problem::internal("the execution broke").to_json(),
         };
-        Some((Ok(sse::Event::default().event("execution_finished").data(body.to_string())), None))
+        Some((
+            Ok(sse::Event::default()
+                .event("execution_finished")
+                .data(body.to_string())),
+            None,
+        ))
     })
 }
 

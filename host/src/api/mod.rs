@@ -30,7 +30,10 @@ pub fn router(app: App) -> Router {
         .route("/health", get(health))
         .route("/api/execute", post(execute::execute))
         .route("/api/executions/{id}", get(executions::get))
-        .route("/api/catalog/playbooks", get(catalog::list).post(catalog::register))
+        .route(
+            "/api/catalog/playbooks",
+            get(catalog::list).post(catalog::register),
+        )
         .route("/api/catalog/playbooks/{*path}", get(catalog::get))
         .route("/api/credentials", get(credentials::list))
         .route("/api/credentials/{alias}", put(credentials::put))

@@ -71,7 +71,13 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
-    pub(super) fn new(step: &str, tool: &str, started_at: DateTime<Utc>, usage: Usage, error: Option<StepError>) -> Self {
+    pub(super) fn new(
+        step: &str,
+        tool: &str,
+        started_at: DateTime<Utc>,
+        usage: Usage,
+        error: Option<StepError>,
+    ) -> Self {
         Self {
             step: step.into(),
             tool: tool.into(),
@@ -103,7 +109,12 @@ impl Journal {
         self.next += 1;
     }
 
-    pub(super) fn step_finished(&mut self, record: &StepRecord, result: Option<&Value>, log: &[Entry]) {
+    pub(super) fn step_finished(
+        &mut self,
+        record: &StepRecord,
+        result: Option<&Value>,
+        log: &[Entry],
+    ) {
         self.push(
             "step_finished",
             Some(&record.step),

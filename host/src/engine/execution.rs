@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use super::event::Journal;
 use super::step::{request, template_error};
 use super::{Engine, Event, Execution, StepRecord, merge};
-use crate::playbook::{Action, Next, Step};
 use crate::capabilities::log::Entry;
+use crate::playbook::{Action, Next, Step};
 use crate::sandbox::{ErrorCategory, StepError, StepOutcome, StepRequest, Usage};
 use crate::store::Finished;
 use crate::template::Scope;
@@ -123,7 +123,10 @@ impl<'a> Walk<'a> {
                 Some(action) => match self.prepare(step, action) {
                     Ok(request) => {
                         self.running.push(index);
-                        starts.push(Start { step: index, request });
+                        starts.push(Start {
+                            step: index,
+                            request,
+                        });
                     }
                     Err(error) => self.fail(step, Some(action), error),
                 },
@@ -137,7 +140,9 @@ impl<'a> Walk<'a> {
         if self.started > MAX_STEPS {
             return Err(StepError::new(
                 ErrorCategory::Limit,
-                format!("the execution has run {MAX_STEPS} steps, its limit; does a cycle in the workflow never end?"),
+                format!(
+                    "the execution has run {MAX_STEPS} steps, its limit; does a cycle in the workflow never end?"
+                ),
             ));
         }
         let request = request(&self.execution, step, action, &self.scope)?;
@@ -174,7 +179,13 @@ impl<'a> Walk<'a> {
         self.take_in(step, action, started_at, outcome);
     }
 
-    fn take_in(&mut self, step: &Step, action: &Action, started_at: DateTime<Utc>, outcome: StepOutcome) {
+    fn take_in(
+        &mut self,
+        step: &Step,
+        action: &Action,
+        started_at: DateTime<Utc>,
+        outcome: StepOutcome,
+    ) {
         let StepOutcome { result, log, usage } = outcome;
         let result = result.map(|data| json!({"status": "success", "data": data}));
         // The variables are part of the step: if one can't be had, it failed.
@@ -183,7 +194,15 @@ impl<'a> Walk<'a> {
             Err(error) => Err(error.clone()),
         };
         let error = vars.as_ref().err().cloned();
-        self.finish_step(step, action, started_at, usage, error.clone(), result.as_ref().ok(), log);
+        self.finish_step(
+            step,
+            action,
+            started_at,
+            usage,
+            error.clone(),
+            result.as_ref().ok(),
+            log,
+        );
         match (result, vars) {
             (Ok(mut result), Ok(vars)) => {
                 for (name, value) in vars {
@@ -197,7 +216,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "it is what a finished step consists of")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "it is what a finished step consists of"
+    )]
     fn finish_step(
         &mut self,
         step: &Step,
@@ -248,8 +270,13 @@ impl<'a> Walk<'a> {
                         Ok(false) => continue,
                         Ok(true) => taken = &branch.then,
                         Err(e) => {
-                            let error =
-                                template_error(&self.execution.plan.playbook, step, branch.line, "next.when", e);
+                            let error = template_error(
+                                &self.execution.plan.playbook,
+                                step,
+                                branch.line,
+                                "next.when",
+                                e,
+                            );
                             return self.fail_with(step, step.action.as_ref(), error);
                         }
                     }
@@ -269,7 +296,15 @@ impl<'a> Walk<'a> {
     fn fail(&mut self, step: &Step, action: Option<&Action>, error: StepError) {
         if let Some(action) = action {
             let now = Utc::now();
-            self.finish_step(step, action, now, Usage::default(), Some(error.clone()), None, Vec::new());
+            self.finish_step(
+                step,
+                action,
+                now,
+                Usage::default(),
+                Some(error.clone()),
+                None,
+                Vec::new(),
+            );
         }
         self.fail_with(step, action, error);
     }
@@ -302,8 +337,11 @@ impl<'a> Walk<'a> {
                 }
             }
         };
-        self.journal
-            .push("execution_finished", None, json!({"status": finished.status}));
+        self.journal.push(
+            "execution_finished",
+            None,
+            json!({"status": finished.status}),
+        );
         self.store(Some(&finished)).await?;
         Ok(self.outcome)
     }

@@ -18,7 +18,13 @@ impl Plan {
     pub fn new(playbook: Playbook) -> Self {
         Self {
             start: playbook.step_index("start").expect("checked"),
-            graph: Graph::new(&playbook.steps.iter().map(|s| successors(&s.next)).collect::<Vec<_>>()),
+            graph: Graph::new(
+                &playbook
+                    .steps
+                    .iter()
+                    .map(|s| successors(&s.next))
+                    .collect::<Vec<_>>(),
+            ),
             playbook,
         }
     }

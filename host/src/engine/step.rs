@@ -29,7 +29,11 @@ pub(super) fn request(
         ActionKind::Python { code, line } => {
             json!({"code": code, "file": playbook.file, "line": line})
         }
-        ActionKind::Postgres { credential, line, sql } => {
+        ActionKind::Postgres {
+            credential,
+            line,
+            sql,
+        } => {
             let statements = sql
                 .render(scope)
                 .map_err(|e| template_error(playbook, step, *line, "query", e))?;
@@ -62,7 +66,10 @@ pub(super) fn template_error(
         kind: "template".into(),
         ..StepError::new(
             ErrorCategory::InvalidInput,
-            format!("{}:{line}: step `{}`, field `{field}`: {error}", playbook.file, step.name),
+            format!(
+                "{}:{line}: step `{}`, field `{field}`: {error}",
+                playbook.file, step.name
+            ),
         )
     }
 }

@@ -89,7 +89,9 @@ impl ComponentCache {
                 .engine
                 .precompile_component(&bytes)
                 .map_err(error)
-                .with_context(|| format!("{} is not a component that can be run", wasm.display()))?;
+                .with_context(|| {
+                    format!("{} is not a component that can be run", wasm.display())
+                })?;
             self.write(&entry, &code)?;
         }
         // SAFETY: the file was written by this program (`write`), into a
@@ -97,7 +99,9 @@ impl ComponentCache {
         // digest of the component and of everything its code depends on.
         let component = unsafe { Component::deserialize_file(&self.engine, &entry) }
             .map_err(error)
-            .with_context(|| format!("can't load {}; remove it to compile anew", entry.display()))?;
+            .with_context(|| {
+                format!("can't load {}; remove it to compile anew", entry.display())
+            })?;
         Ok(Loaded {
             component,
             digest,
@@ -107,8 +111,11 @@ impl ComponentCache {
 
     fn entry(&self, digest: &str) -> PathBuf {
         let mut hasher = DefaultHasher::new();
-        self.engine.precompile_compatibility_hash().hash(&mut hasher);
-        self.dir.join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
+        self.engine
+            .precompile_compatibility_hash()
+            .hash(&mut hasher);
+        self.dir
+            .join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
     }
 
     /// Writes beside the entry and renames, so that no reader sees half a file.

@@ -99,7 +99,7 @@ impl InProcess {
             },
         );
         store.limiter(|running| &mut running.limiter);
-        store.set_hostcall_fuel(limits.output_bytes.saturating_mul(2));
+        store.set_hostcall_fuel(host_call_bytes(limits));
         store.set_epoch_deadline(1);
         // Every tick a guest lets others run, and is stopped if its time is over.
         store.epoch_deadline_callback(move |_| {
@@ -128,9 +128,12 @@ impl InProcess {
         usage.memory_bytes = limiter.peak_memory;
         match answer {
             Err(_) => Err(out_of_time(limits)),
-            Ok(Ok(answer)) => {
-                answer.map_err(|e| tool_error(e, limits)).and_then(|output| parse(output, limits))
-            }
+            Ok(Ok(Ok(output))) => parse(output, limits),
+            Ok(Ok(Err(error))) => Err(match (tool_error(error, limits), limiter.error()) {
+                // Python's way to say that the sandbox gave it no more memory.
+                (error, Some(limit)) if error.kind == "MemoryError" => limit,
+                (error, _) => error,
+            }),
             Ok(Err(error)) => Err(limiter.error().unwrap_or_else(|| trap(&error, limits))),
         }
     }
@@ -163,6 +166,15 @@ impl StepRunner for InProcess {
             usage,
         }
     }
+}
+
+/// What one call between the instance and the host may move: the largest result
+/// and something for the rest.
+fn host_call_bytes(limits: Limits) -> usize {
+    limits
+        .output_bytes
+        .saturating_mul(2)
+        .saturating_add(1 << 20)
 }
 
 fn parse(output: Output, limits: Limits) -> Result<Value, StepError> {
@@ -219,6 +231,15 @@ fn trap(error: &wasmtime::Error, limits: Limits) -> StepError {
         Some(Trap::StackOverflow) => StepError::new(
             ErrorCategory::Limit,
             "the step's calls went deeper than its stack; recurse less deeply",
+        ),
+        // The error has no type that could be asked for.
+        _ if error.to_string().contains("fuel allocated for hostcalls") => StepError::new(
+            ErrorCategory::Limit,
+            format!(
+                "one call between the tool and the host moved more than its limit of {} bytes, which follows from output_bytes = {}; move less at once, or ask for a higher output_bytes",
+                host_call_bytes(limits),
+                limits.output_bytes
+            ),
         ),
         _ => StepError::new(
             ErrorCategory::Trap,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{Result, ResourceLimiter};
+use wasmtime::{ResourceLimiter, Result};
 
 use super::{ErrorCategory, StepError};
 
@@ -59,12 +59,22 @@ impl Limiter {
     /// The refused growth as the step's error.
     pub(super) fn error(&self) -> Option<StepError> {
         let (name, value, raise) = match self.refused? {
-            "memory" => ("memory_bytes", self.limits.memory_bytes, "keep less in memory at once"),
-            _ => ("table_elements", self.limits.table_elements, "use smaller tables"),
+            "memory" => (
+                "memory_bytes",
+                self.limits.memory_bytes,
+                "keep less in memory at once",
+            ),
+            _ => (
+                "table_elements",
+                self.limits.table_elements,
+                "use smaller tables",
+            ),
         };
         Some(StepError::new(
             ErrorCategory::Limit,
-            format!("the step needed more than its limit {name} = {value}; {raise}, or ask for a higher {name}"),
+            format!(
+                "the step needed more than its limit {name} = {value}; {raise}, or ask for a higher {name}"
+            ),
         ))
     }
 }

@@ -12,7 +12,9 @@ pub(super) const SLOTS: u32 = 512;
 /// How often a running guest is asked whether its time is over.
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
-const WASM_STACK: usize = 2 << 20;
+/// With less, deeply nested calls of the python tool end the instance before the
+/// interpreter can raise its own `RecursionError`.
+const WASM_STACK: usize = 8 << 20;
 /// Host functions run on what the guest's stack leaves of the fiber's.
 const FIBER_STACK: usize = WASM_STACK + (1 << 20);
 

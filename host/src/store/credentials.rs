@@ -17,7 +17,13 @@ pub struct CredentialEntry {
 
 impl Store {
     /// Adds or replaces a credential.
-    pub async fn put_credential(&self, tenant: &str, alias: &str, kind: &str, url: &str) -> sqlx::Result<()> {
+    pub async fn put_credential(
+        &self,
+        tenant: &str,
+        alias: &str,
+        kind: &str,
+        url: &str,
+    ) -> sqlx::Result<()> {
         sqlx::query(
             "INSERT INTO credentials (tenant, alias, kind, url) VALUES ($1, $2, $3, $4)
              ON CONFLICT (tenant, alias) DO UPDATE SET kind = EXCLUDED.kind, url = EXCLUDED.url, updated_at = now()",
@@ -40,11 +46,17 @@ impl Store {
     }
 
     /// The URL behind an alias.
-    pub(crate) async fn credential_url(&self, tenant: &str, alias: &str) -> sqlx::Result<Option<String>> {
-        sqlx::query_scalar("SELECT url FROM credentials WHERE tenant = $1 AND alias = $2 AND kind = 'postgres'")
-            .bind(tenant)
-            .bind(alias)
-            .fetch_optional(&self.pool)
-            .await
+    pub(crate) async fn credential_url(
+        &self,
+        tenant: &str,
+        alias: &str,
+    ) -> sqlx::Result<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT url FROM credentials WHERE tenant = $1 AND alias = $2 AND kind = 'postgres'",
+        )
+        .bind(tenant)
+        .bind(alias)
+        .fetch_optional(&self.pool)
+        .await
     }
 }

@@ -36,7 +36,12 @@ impl Store {
             .acquire_timeout(Duration::from_secs(10))
             .connect(database_url)
             .await
-            .map_err(|e| anyhow::anyhow!("can't connect to the server's database: {}", without_url(&e)))?;
+            .map_err(|e| {
+                anyhow::anyhow!(
+                    "can't connect to the server's database: {}",
+                    without_url(&e)
+                )
+            })?;
         sqlx::migrate!()
             .run(&pool)
             .await
@@ -57,7 +62,10 @@ impl Store {
 
 fn without_url(error: &sqlx::Error) -> String {
     match error {
-        sqlx::Error::Configuration(_) => "DATABASE_URL is not a PostgreSQL URL (postgres://user:password@host:port/database)".into(),
+        sqlx::Error::Configuration(_) => {
+            "DATABASE_URL is not a PostgreSQL URL (postgres://user:password@host:port/database)"
+                .into()
+        }
         other => other.to_string(),
     }
 }

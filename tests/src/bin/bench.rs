@@ -42,12 +42,20 @@ async fn sandbox() -> anyhow::Result<()> {
 
     let started = Instant::now();
     InProcess::new(cache.path(), pools.clone())?.add_tool("python", &python)?;
-    row("python tool: compile", &[started.elapsed()], "once for each build of it");
+    row(
+        "python tool: compile",
+        &[started.elapsed()],
+        "once for each build of it",
+    );
     let load = times(10, || {
         InProcess::new(cache.path(), pools.clone())?.add_tool("python", &python)?;
         Ok(())
     })?;
-    row("python tool: load from the cache", &load, "once for each start of the server");
+    row(
+        "python tool: load from the cache",
+        &load,
+        "once for each start of the server",
+    );
 
     let mut runner = InProcess::new(cache.path(), pools)?;
     runner.add_tool("python", &python)?;
@@ -57,10 +65,18 @@ async fn sandbox() -> anyhow::Result<()> {
     let args = json!({"token": token(&claims)});
     let jwt = steps(&runner, JWT, &args, 1000).await?;
     let peer = python3(JWT, &args, 20)?;
-    row("decode a JWT in a fresh sandbox", &jwt, &beside(&jwt, &peer));
+    row(
+        "decode a JWT in a fresh sandbox",
+        &jwt,
+        &beside(&jwt, &peer),
+    );
     let nothing = steps(&runner, "def main(): return 1\n", &json!({}), 1000).await?;
     let peer = python3("def main(): return 1\n", &json!({}), 20)?;
-    row("return 1 in a fresh sandbox", &nothing, &beside(&nothing, &peer));
+    row(
+        "return 1 in a fresh sandbox",
+        &nothing,
+        &beside(&nothing, &peer),
+    );
     let fib = steps(&runner, FIB, &json!({"n": 22}), 30).await?;
     let peer = python3(FIB, &json!({"n": 22}), 20)?;
     row("fib(22) in a fresh sandbox", &fib, &beside(&fib, &peer));
@@ -72,7 +88,10 @@ async fn sandbox() -> anyhow::Result<()> {
 
     let imports = "import json, base64, datetime, re, hashlib, hmac, math, random, uuid, decimal, collections, itertools, functools, urllib.parse, string, textwrap, statistics, secrets, typing, dataclasses, enum\ndef main(): return 1\n";
     let all = steps(&runner, imports, &json!({}), 300).await?;
-    println!("| import of all 21 library modules, above `return 1` | {} | | |", ms(median(&all).saturating_sub(median(&nothing))));
+    println!(
+        "| import of all 21 library modules, above `return 1` | {} | | |",
+        ms(median(&all).saturating_sub(median(&nothing)))
+    );
 
     let mut late = Vec::new();
     for _ in 0..100 {
@@ -83,7 +102,11 @@ async fn sandbox() -> anyhow::Result<()> {
         anyhow::ensure!(outcome.result.is_err(), "an endless loop ended");
         late.push(started.elapsed().saturating_sub(Duration::from_millis(100)));
     }
-    row("an endless loop is gone after its deadline", &late, "deadline 100 ms");
+    row(
+        "an endless loop is gone after its deadline",
+        &late,
+        "deadline 100 ms",
+    );
 
     let before = private_bytes()?;
     let sleeping: Vec<_> = (0..64)
@@ -98,13 +121,18 @@ async fn sandbox() -> anyhow::Result<()> {
     for step in sleeping {
         anyhow::ensure!(step.await?.result.is_ok(), "a sleeping step failed");
     }
-    println!("| one more concurrent python step, private memory | {:.2} MiB | | 64 at once |", (during.saturating_sub(before)) as f64 / 64.0 / 1048576.0);
+    println!(
+        "| one more concurrent python step, private memory | {:.2} MiB | | 64 at once |",
+        (during.saturating_sub(before)) as f64 / 64.0 / 1048576.0
+    );
     Ok(())
 }
 
 async fn server() -> anyhow::Result<()> {
     let server = Server::start().await;
-    let provision = server.execute("api_integration/auth0/provision_auth_schema", json!({})).await;
+    let provision = server
+        .execute("api_integration/auth0/provision_auth_schema", json!({}))
+        .await;
     anyhow::ensure!(provision.status == 200, "{provision:#?}");
     let mut logins = Vec::new();
     for n in 0..300 {
@@ -112,7 +140,11 @@ async fn server() -> anyhow::Result<()> {
         login(&server, n).await?;
         logins.push(started.elapsed());
     }
-    row("login over HTTP, 1 client", &logins[20..], "2 python and 2 postgres steps, all events stored");
+    row(
+        "login over HTTP, 1 client",
+        &logins[20..],
+        "2 python and 2 postgres steps, all events stored",
+    );
 
     let server = Arc::new(server);
     for clients in [8, 64] {
@@ -137,7 +169,11 @@ async fn server() -> anyhow::Result<()> {
             times.extend(task.await??);
         }
         let rate = times.len() as f64 / started.elapsed().as_secs_f64();
-        row(&format!("login over HTTP, {clients} clients"), &times, &format!("{rate:.0} logins per second"));
+        row(
+            &format!("login over HTTP, {clients} clients"),
+            &times,
+            &format!("{rate:.0} logins per second"),
+        );
     }
 
     let forty = forty_steps();
@@ -150,30 +186,52 @@ async fn server() -> anyhow::Result<()> {
         anyhow::ensure!(reply.status == 200, "{reply:#?}");
         runs.push(started.elapsed());
     }
-    row("40 light python steps one after the other, over HTTP", &runs, "fibo(10) each");
+    row(
+        "40 light python steps one after the other, over HTTP",
+        &runs,
+        "fibo(10) each",
+    );
 
     // On databases that exist, with every component in the cache.
     let server = Arc::into_inner(server).expect("the clients are done");
     let (store, demo) = server.stop().await;
     let started = Instant::now();
     let server = Server::start_with(store, demo).await;
-    row("server start, warm cache", &[started.elapsed()], "database up already");
+    row(
+        "server start, warm cache",
+        &[started.elapsed()],
+        "database up already",
+    );
     server.stop().await;
     Ok(())
 }
 
 async fn login(server: &Server, n: usize) -> anyhow::Result<()> {
-    let claims = json!({"sub": format!("auth0|{n}"), "email": format!("{n}@example.com"), "name": "Bench"});
-    let reply = server.execute("api_integration/auth0/auth0_login", json!({"auth0_token": token(&claims)})).await;
+    let claims =
+        json!({"sub": format!("auth0|{n}"), "email": format!("{n}@example.com"), "name": "Bench"});
+    let reply = server
+        .execute(
+            "api_integration/auth0/auth0_login",
+            json!({"auth0_token": token(&claims)}),
+        )
+        .await;
     anyhow::ensure!(reply.body["status"] == "success", "{reply:#?}");
     Ok(())
 }
 
 fn forty_steps() -> String {
-    let mut yaml = String::from("apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {name: forty, path: bench/forty}\nworkflow:\n  - step: start\n    next: [{step: s0}]\n");
+    let mut yaml = String::from(
+        "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {name: forty, path: bench/forty}\nworkflow:\n  - step: start\n    next: [{step: s0}]\n",
+    );
     for n in 0..40 {
-        let next = if n == 39 { "end".into() } else { format!("s{}", n + 1) };
-        yaml += &format!("  - step: s{n}\n    tool: python\n    code: |\n      def fibo(n):\n          return n if n < 2 else fibo(n - 1) + fibo(n - 2)\n      def main():\n          return fibo(10)\n    next: [{{step: {next}}}]\n");
+        let next = if n == 39 {
+            "end".into()
+        } else {
+            format!("s{}", n + 1)
+        };
+        yaml += &format!(
+            "  - step: s{n}\n    tool: python\n    code: |\n      def fibo(n):\n          return n if n < 2 else fibo(n - 1) + fibo(n - 2)\n      def main():\n          return fibo(10)\n    next: [{{step: {next}}}]\n"
+        );
     }
     yaml + "  - step: end\n"
 }
@@ -190,7 +248,12 @@ fn request(code: &str, args: &Value) -> StepRequest {
     }
 }
 
-async fn steps(runner: &InProcess, code: &str, args: &Value, runs: usize) -> anyhow::Result<Vec<Duration>> {
+async fn steps(
+    runner: &InProcess,
+    code: &str,
+    args: &Value,
+    runs: usize,
+) -> anyhow::Result<Vec<Duration>> {
     let mut times = Vec::with_capacity(runs);
     for run in 0..runs + 20 {
         let outcome = runner.run(request(code, args)).await;
@@ -230,17 +293,28 @@ async fn rate(runner: &Arc<InProcess>, args: &Value, threads: usize) -> f64 {
 
 /// The same code with a `python3` started for it.
 fn python3(code: &str, args: &Value, runs: usize) -> anyhow::Result<Vec<Duration>> {
-    let script = format!("import json, sys\n{code}\nprint(json.dumps(main(**json.loads(sys.argv[1]))))\n");
+    let script =
+        format!("import json, sys\n{code}\nprint(json.dumps(main(**json.loads(sys.argv[1]))))\n");
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), script)?;
     times(runs, || {
-        let output = Command::new("python3").arg(file.path()).arg(args.to_string()).output()?;
-        anyhow::ensure!(output.status.success(), "python3: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new("python3")
+            .arg(file.path())
+            .arg(args.to_string())
+            .output()?;
+        anyhow::ensure!(
+            output.status.success(),
+            "python3: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     })
 }
 
-fn times(runs: usize, mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Vec<Duration>> {
+fn times(
+    runs: usize,
+    mut run: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Duration>> {
     (0..runs)
         .map(|_| {
             let started = Instant::now();
@@ -277,9 +351,16 @@ fn ms(time: Duration) -> String {
 
 fn beside(ours: &[Duration], python3: &[Duration]) -> String {
     let ratio = median(python3).as_secs_f64() / median(ours).as_secs_f64();
-    format!("python3 started for it: {} ({ratio:.1} × as long)", ms(median(python3)))
+    format!(
+        "python3 started for it: {} ({ratio:.1} × as long)",
+        ms(median(python3))
+    )
 }
 
 fn row(what: &str, times: &[Duration], beside: &str) {
-    println!("| {what} | {} | {} | {beside} |", ms(median(times)), ms(percentile(times, 99)));
+    println!(
+        "| {what} | {} | {} | {beside} |",
+        ms(median(times)),
+        ms(percentile(times, 99))
+    );
 }

@@ -4,11 +4,18 @@ use noetl_tests::server;
 use serde_json::{Value, json};
 
 fn playbook(name: &str, rest: &str) -> String {
-    format!("apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: {name}\n  path: test/{name}\n{rest}")
+    format!(
+        "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: {name}\n  path: test/{name}\n{rest}"
+    )
 }
 
 fn steps(body: &Value) -> Vec<&str> {
-    body["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str()).collect()
+    body["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .filter_map(|s| s["step"].as_str())
+        .collect()
 }
 
 #[tokio::test]
@@ -206,15 +213,28 @@ workflow:
     assert_eq!(reply.body["step"], "boom");
     assert_eq!(reply.body["error"]["kind"], "KeyError");
     let detail = reply.body["detail"].as_str().expect("detail");
-    assert!(detail.contains("missing") && detail.contains("line 14"), "{detail}");
+    assert!(
+        detail.contains("missing") && detail.contains("line 14"),
+        "{detail}"
+    );
     assert_eq!(steps(&reply.body), ["boom"]);
 
     let id = reply.body["execution_id"].as_str().expect("an id");
-    let record = server.request("GET", &format!("/api/executions/{id}"), None).await.body;
+    let record = server
+        .request("GET", &format!("/api/executions/{id}"), None)
+        .await
+        .body;
     assert_eq!(record["status"], "failed");
     assert_eq!(record["error"]["step"], "boom");
-    let finished = record["events"].as_array().expect("events").iter().find(|e| e["event"] == "step_finished");
-    assert_eq!(finished.expect("it ended")["data"]["log"][0]["message"], "before");
+    let finished = record["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .find(|e| e["event"] == "step_finished");
+    assert_eq!(
+        finished.expect("it ended")["data"]["log"][0]["message"],
+        "before"
+    );
 }
 
 #[tokio::test]
@@ -283,7 +303,13 @@ workflow:
     };
     let (reply, ()) = tokio::join!(looping, neighbours);
     assert_eq!(reply.status, 504, "{reply:#?}");
-    assert!(reply.body["detail"].as_str().expect("detail").contains("limit time"), "{reply:#?}");
+    assert!(
+        reply.body["detail"]
+            .as_str()
+            .expect("detail")
+            .contains("limit time"),
+        "{reply:#?}"
+    );
 }
 
 #[tokio::test]
@@ -305,6 +331,12 @@ workflow:
     );
     let reply = server.run("test/memory", &yaml, json!({})).await;
     assert_eq!(reply.status, 422, "{reply:#?}");
-    assert!(reply.body["detail"].as_str().expect("detail").contains("memory_bytes"), "{reply:#?}");
+    assert!(
+        reply.body["detail"]
+            .as_str()
+            .expect("detail")
+            .contains("memory_bytes"),
+        "{reply:#?}"
+    );
     assert_eq!(server.request("GET", "/health", None).await.status, 200);
 }

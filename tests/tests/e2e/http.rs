@@ -10,30 +10,86 @@ async fn bad_requests_get_problems() {
     let cases = [
         ("POST", "/api/execute", json_type, "{", 400),
         ("POST", "/api/execute", json_type, "{}", 422),
-        ("POST", "/api/execute", json_type, r#"{"path": "x", "payload": [1]}"#, 400),
-        ("POST", "/api/execute", json_type, r#"{"path": "x", "payloud": {}}"#, 422),
+        (
+            "POST",
+            "/api/execute",
+            json_type,
+            r#"{"path": "x", "payload": [1]}"#,
+            400,
+        ),
+        (
+            "POST",
+            "/api/execute",
+            json_type,
+            r#"{"path": "x", "payloud": {}}"#,
+            422,
+        ),
         ("POST", "/api/execute", "text/plain", "{}", 415),
-        ("POST", "/api/execute", json_type, r#"{"path": "no/such"}"#, 404),
-        ("POST", "/api/execute", json_type, r#"{"path": "../../etc/passwd"}"#, 404),
+        (
+            "POST",
+            "/api/execute",
+            json_type,
+            r#"{"path": "no/such"}"#,
+            404,
+        ),
+        (
+            "POST",
+            "/api/execute",
+            json_type,
+            r#"{"path": "../../etc/passwd"}"#,
+            404,
+        ),
         ("GET", "/api/execute", json_type, "", 405),
         ("GET", "/api/executions/no-uuid", json_type, "", 400),
-        ("GET", "/api/executions/00000000-0000-0000-0000-000000000000", json_type, "", 404),
+        (
+            "GET",
+            "/api/executions/00000000-0000-0000-0000-000000000000",
+            json_type,
+            "",
+            404,
+        ),
         ("GET", "/api/catalog/playbooks/no/such", json_type, "", 404),
         ("GET", "/no/such/route", json_type, "", 404),
-        ("PUT", "/api/credentials/x", json_type, r#"{"type": "oracle", "url": "x"}"#, 400),
+        (
+            "PUT",
+            "/api/credentials/x",
+            json_type,
+            r#"{"type": "oracle", "url": "x"}"#,
+            400,
+        ),
     ];
     for (method, path, content_type, body, status) in cases {
-        let reply = server.send(method, path, content_type, body.to_owned()).await;
+        let reply = server
+            .send(method, path, content_type, body.to_owned())
+            .await;
         assert_eq!(reply.status, status, "{method} {path} {body}: {reply:#?}");
-        assert_eq!(reply.content_type, "application/problem+json", "{method} {path}");
+        assert_eq!(
+            reply.content_type, "application/problem+json",
+            "{method} {path}"
+        );
         assert_eq!(reply.body["status"], status);
-        assert!(reply.body["detail"].as_str().is_some_and(|d| !d.is_empty()), "{reply:#?}");
+        assert!(
+            reply.body["detail"].as_str().is_some_and(|d| !d.is_empty()),
+            "{reply:#?}"
+        );
     }
-    let reply = server.send("POST", "/api/execute", json_type, vec![b' '; 5 << 20]).await;
+    let reply = server
+        .send("POST", "/api/execute", json_type, vec![b' '; 5 << 20])
+        .await;
     assert_eq!(reply.status, 413, "{reply:#?}");
-    let reply = server.send("POST", "/api/catalog/playbooks", "application/yaml", vec![0xff, 0xfe, 0xfd]).await;
+    let reply = server
+        .send(
+            "POST",
+            "/api/catalog/playbooks",
+            "application/yaml",
+            vec![0xff, 0xfe, 0xfd],
+        )
+        .await;
     assert_eq!(reply.status, 400, "{reply:#?}");
-    assert_eq!(server.request("GET", "/health", None).await.body, json!({"status": "ok"}));
+    assert_eq!(
+        server.request("GET", "/health", None).await.body,
+        json!({"status": "ok"})
+    );
 }
 
 #[tokio::test]
@@ -54,7 +110,9 @@ workflow:
     assert_eq!(reply.status, 422, "{reply:#?}");
     let errors = reply.body["errors"].as_array().expect("errors");
     let has = |line: u64, part: &str| {
-        errors.iter().any(|e| e["line"] == line && e.to_string().contains(part))
+        errors
+            .iter()
+            .any(|e| e["line"] == line && e.to_string().contains(part))
     };
     assert!(has(6, "upsert"), "{errors:#?}");
     assert!(has(8, "python"), "{errors:#?}");
@@ -64,21 +122,40 @@ workflow:
 async fn the_catalog_keeps_versions_and_credentials_keep_their_values() {
     let server = server().await;
     let text = |code: &str| {
-        format!("apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {{name: v, path: test/v}}\nworkflow:\n  - step: start\n    next: [{{step: one}}]\n  - step: one\n    tool: python\n    code: |\n      def main(): return {{'v': {code}}}\n")
+        format!(
+            "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {{name: v, path: test/v}}\nworkflow:\n  - step: start\n    next: [{{step: one}}]\n  - step: one\n    tool: python\n    code: |\n      def main(): return {{'v': {code}}}\n"
+        )
     };
-    assert_eq!(server.register(&text("1")).await.body, json!({"path": "test/v", "version": 1}));
+    assert_eq!(
+        server.register(&text("1")).await.body,
+        json!({"path": "test/v", "version": 1})
+    );
     assert_eq!(server.register(&text("1")).await.body["version"], 1);
     assert_eq!(server.execute("test/v", json!({})).await.body["v"], 1);
     assert_eq!(server.register(&text("2")).await.body["version"], 2);
     assert_eq!(server.execute("test/v", json!({})).await.body["v"], 2);
-    let got = server.request("GET", "/api/catalog/playbooks/test/v", None).await;
+    let got = server
+        .request("GET", "/api/catalog/playbooks/test/v", None)
+        .await;
     assert_eq!(got.body["version"], 2);
     assert_eq!(got.body["content"], text("2"));
-    let list = server.request("GET", "/api/catalog/playbooks", None).await.body;
-    assert!(list["playbooks"].as_array().expect("a list").iter().any(|p| p["path"] == "test/v" && p["version"] == 2));
+    let list = server
+        .request("GET", "/api/catalog/playbooks", None)
+        .await
+        .body;
+    assert!(
+        list["playbooks"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .any(|p| p["path"] == "test/v" && p["version"] == 2)
+    );
 
     let credentials = server.request("GET", "/api/credentials", None).await.body;
-    assert_eq!(credentials, json!({"credentials": [{"alias": "pg_demo", "type": "postgres"}]}));
+    assert_eq!(
+        credentials,
+        json!({"credentials": [{"alias": "pg_demo", "type": "postgres"}]})
+    );
 }
 
 #[tokio::test]
@@ -108,8 +185,20 @@ workflow:
         .text()
         .await
         .expect("text");
-    let names: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix("event: ")).collect();
-    assert_eq!(names, ["execution_started", "step_started", "step_finished", "execution_finished"], "{text}");
+    let names: Vec<&str> = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("event: "))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "execution_started",
+            "step_started",
+            "step_finished",
+            "execution_finished"
+        ],
+        "{text}"
+    );
     assert!(text.contains("hello"), "{text}");
     assert!(text.contains(r#""x":1"#), "{text}");
 }

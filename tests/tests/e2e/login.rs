@@ -16,7 +16,12 @@ async fn provisioned() -> Server {
 }
 
 async fn login(server: &Server, claims: Value) -> Reply {
-    server.execute(LOGIN, json!({"auth0_token": token(&claims), "client_ip": "192.0.2.7"})).await
+    server
+        .execute(
+            LOGIN,
+            json!({"auth0_token": token(&claims), "client_ip": "192.0.2.7"}),
+        )
+        .await
 }
 
 async fn users(server: &Server) -> i64 {
@@ -48,19 +53,34 @@ async fn logs_in_validates_and_refuses_a_wrong_session() {
     assert_eq!(reply.body["status"], "success");
     assert_eq!(reply.body["user_id"], "auth0|1");
     assert_eq!(reply.body["email"], "ada@example.com");
-    let session = reply.body["session_token"].as_str().expect("a session token").to_owned();
+    let session = reply.body["session_token"]
+        .as_str()
+        .expect("a session token")
+        .to_owned();
     assert!(session.len() >= 32, "{session}");
-    let steps: Vec<_> = reply.body["steps"].as_array().expect("steps").iter().map(|s| &s["step"]).collect();
-    assert_eq!(steps, ["decode_token", "upsert_user", "create_session", "success"]);
+    let steps: Vec<_> = reply.body["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|s| &s["step"])
+        .collect();
+    assert_eq!(
+        steps,
+        ["decode_token", "upsert_user", "create_session", "success"]
+    );
 
-    let valid = server.execute(VALIDATE, json!({"session_token": session})).await;
+    let valid = server
+        .execute(VALIDATE, json!({"session_token": session}))
+        .await;
     assert_eq!(valid.status, 200, "{valid:#?}");
     assert_eq!(valid.body["status"], "valid");
     assert_eq!(valid.body["user_id"], "auth0|1");
     assert_eq!(valid.body["name"], "Ada");
 
     for wrong in ["", "wrong", "' OR '1'='1", "{{ 7*7 }}"] {
-        let reply = server.execute(VALIDATE, json!({"session_token": wrong})).await;
+        let reply = server
+            .execute(VALIDATE, json!({"session_token": wrong}))
+            .await;
         assert_eq!(reply.status, 200, "{reply:#?}");
         assert_eq!(reply.body["status"], "invalid", "{wrong}");
     }
@@ -87,12 +107,18 @@ async fn hostile_names_are_stored_exactly() {
     ];
     for (n, name) in names.iter().enumerate() {
         let sub = format!("auth0|hostile'{n}");
-        let reply = login(&server, json!({"sub": sub, "email": format!("{n}@example.com"), "name": name})).await;
+        let reply = login(
+            &server,
+            json!({"sub": sub, "email": format!("{n}@example.com"), "name": name}),
+        )
+        .await;
         assert_eq!(reply.status, 200, "{name}: {reply:#?}");
         assert_eq!(reply.body["status"], "success", "{name}");
         assert_eq!(stored_name(&server, &sub).await.as_deref(), Some(*name));
         let session = reply.body["session_token"].clone();
-        let valid = server.execute(VALIDATE, json!({"session_token": session})).await;
+        let valid = server
+            .execute(VALIDATE, json!({"session_token": session}))
+            .await;
         assert_eq!(valid.body["name"], *name);
     }
     assert_eq!(users(&server).await, names.len() as i64);
@@ -101,7 +127,11 @@ async fn hostile_names_are_stored_exactly() {
 #[tokio::test]
 async fn a_name_with_nul_is_refused_clearly() {
     let server = provisioned().await;
-    let reply = login(&server, json!({"sub": "auth0|nul", "email": "nul@example.com", "name": "a\u{0}b"})).await;
+    let reply = login(
+        &server,
+        json!({"sub": "auth0|nul", "email": "nul@example.com", "name": "a\u{0}b"}),
+    )
+    .await;
     assert_eq!(reply.status, 422, "{reply:#?}");
     assert_eq!(reply.body["step"], "upsert_user");
     let detail = reply.body["detail"].as_str().expect("detail");
@@ -118,16 +148,27 @@ async fn a_name_of_null_is_null() {
     ] {
         let reply = login(&server, claims.clone()).await;
         assert_eq!(reply.status, 200, "{reply:#?}");
-        assert_eq!(stored_name(&server, claims["sub"].as_str().expect("sub")).await, None);
+        assert_eq!(
+            stored_name(&server, claims["sub"].as_str().expect("sub")).await,
+            None
+        );
     }
 }
 
 #[tokio::test]
 async fn an_email_of_another_user_fails_with_its_sqlstate() {
     let server = provisioned().await;
-    let first = login(&server, json!({"sub": "auth0|a", "email": "same@example.com", "name": "A"})).await;
+    let first = login(
+        &server,
+        json!({"sub": "auth0|a", "email": "same@example.com", "name": "A"}),
+    )
+    .await;
     assert_eq!(first.status, 200);
-    let second = login(&server, json!({"sub": "auth0|b", "email": "same@example.com", "name": "B"})).await;
+    let second = login(
+        &server,
+        json!({"sub": "auth0|b", "email": "same@example.com", "name": "B"}),
+    )
+    .await;
     assert_eq!(second.status, 422, "{second:#?}");
     assert_eq!(second.content_type, "application/problem+json");
     assert_eq!(second.body["step"], "upsert_user");
@@ -151,8 +192,14 @@ async fn bad_tokens_never_make_a_user() {
     let good = token(&json!({"sub": "auth0|x", "email": "x@example.com"}));
     let (head, _) = good.rsplit_once('.').expect("three parts");
     let tokens = [
-        ("no sub", token(&json!({"email": "x@example.com", "name": "X"}))),
-        ("sub null", token(&json!({"sub": null, "email": "x@example.com"}))),
+        (
+            "no sub",
+            token(&json!({"email": "x@example.com", "name": "X"})),
+        ),
+        (
+            "sub null",
+            token(&json!({"sub": null, "email": "x@example.com"})),
+        ),
         ("two parts", head.to_owned()),
         ("four parts", format!("{good}.x")),
         ("bad base64", "a.%%%%%.c".to_owned()),
@@ -172,13 +219,21 @@ async fn bad_tokens_never_make_a_user() {
             422 => {
                 assert_eq!(reply.body["step"], "decode_token", "{what}: {reply:#?}");
                 let detail = reply.body["detail"].as_str().expect("detail");
-                assert!(detail.contains("auth0_login.yaml, line "), "{what}: {detail}");
+                assert!(
+                    detail.contains("auth0_login.yaml, line "),
+                    "{what}: {detail}"
+                );
             }
             other => panic!("{what}: {other} {reply:#?}"),
         }
         assert!(reply.body.get("session_token").is_none(), "{what}");
     }
-    for payload in [json!({"auth0_token": null}), json!({"auth0_token": 5}), json!({"auth0_token": ["a"]}), json!({})] {
+    for payload in [
+        json!({"auth0_token": null}),
+        json!({"auth0_token": 5}),
+        json!({"auth0_token": ["a"]}),
+        json!({}),
+    ] {
         let reply = server.execute(LOGIN, payload.clone()).await;
         assert!(reply.body["status"] != "success", "{payload}: {reply:#?}");
     }
@@ -204,19 +259,36 @@ async fn forty_logins_at_once() {
 #[tokio::test]
 async fn the_record_tells_what_happened() {
     let server = provisioned().await;
-    let reply = login(&server, json!({"sub": "auth0|1", "email": "a@example.com", "name": "{{ 7*7 }}"})).await;
+    let reply = login(
+        &server,
+        json!({"sub": "auth0|1", "email": "a@example.com", "name": "{{ 7*7 }}"}),
+    )
+    .await;
     let id = reply.body["execution_id"].as_str().expect("an id");
-    let record = server.request("GET", &format!("/api/executions/{id}"), None).await;
+    let record = server
+        .request("GET", &format!("/api/executions/{id}"), None)
+        .await;
     assert_eq!(record.status, 200);
     assert_eq!(record.body["status"], "success");
     assert_eq!(record.body["path"], LOGIN);
     assert_eq!(record.body["payload"]["client_ip"], "192.0.2.7");
-    assert_eq!(record.body["result"]["session_token"], reply.body["session_token"]);
+    assert_eq!(
+        record.body["result"]["session_token"],
+        reply.body["session_token"]
+    );
     let events: Vec<String> = record.body["events"]
         .as_array()
         .expect("events")
         .iter()
-        .map(|e| format!("{} {}", e["event"].as_str().unwrap_or(""), e["step"].as_str().unwrap_or("")).trim().to_owned())
+        .map(|e| {
+            format!(
+                "{} {}",
+                e["event"].as_str().unwrap_or(""),
+                e["step"].as_str().unwrap_or("")
+            )
+            .trim()
+            .to_owned()
+        })
         .collect();
     assert_eq!(
         events,
@@ -233,5 +305,8 @@ async fn the_record_tells_what_happened() {
             "execution_finished",
         ]
     );
-    assert_eq!(record.body["events"][2]["data"]["result"]["name"], "{{ 7*7 }}");
+    assert_eq!(
+        record.body["events"][2]["data"]["result"]["name"],
+        "{{ 7*7 }}"
+    );
 }

@@ -6,7 +6,10 @@ use sqlx::Row;
 
 /// A playbook of one postgres step.
 fn playbook(name: &str, workload: Value, query: &str) -> String {
-    let query: String = query.lines().map(|line| format!("      {line}\n")).collect();
+    let query: String = query
+        .lines()
+        .map(|line| format!("      {line}\n"))
+        .collect();
     format!(
         "apiVersion: noetl.io/v1
 kind: Playbook
@@ -26,7 +29,13 @@ workflow:
 }
 
 async fn run(server: &Server, workload: Value, query: &str) -> Reply {
-    server.run("test/sql", &playbook("sql", workload.clone(), query), workload).await
+    server
+        .run(
+            "test/sql",
+            &playbook("sql", workload.clone(), query),
+            workload,
+        )
+        .await
 }
 
 async fn rows(server: &Server, workload: Value, query: &str) -> Value {
@@ -44,21 +53,39 @@ async fn every_common_type_reaches_json_without_loss() {
         ("7::int2", json!(7)),
         ("true", json!(true)),
         ("1.50::numeric", json!("1.50")),
-        ("123456789012345678901234567890.123456789::numeric", json!("123456789012345678901234567890.123456789")),
+        (
+            "123456789012345678901234567890.123456789::numeric",
+            json!("123456789012345678901234567890.123456789"),
+        ),
         ("'NaN'::numeric", json!("NaN")),
         ("0.1::float8", json!(0.1)),
         ("'Infinity'::float8", json!("Infinity")),
         ("'x'::text", json!("x")),
         ("'ab'::char(4)", json!("ab  ")),
         ("'2026-11-24'::date", json!("2026-11-24")),
-        ("'2026-11-24 01:02:03.000004'::timestamp", json!("2026-11-24T01:02:03.000004")),
-        ("'2026-11-24 01:02:03+02'::timestamptz", json!("2026-11-23T23:02:03+00:00")),
-        ("'6f9619ff-8b86-d011-b42d-00c04fc964ff'::uuid", json!("6f9619ff-8b86-d011-b42d-00c04fc964ff")),
+        (
+            "'2026-11-24 01:02:03.000004'::timestamp",
+            json!("2026-11-24T01:02:03.000004"),
+        ),
+        (
+            "'2026-11-24 01:02:03+02'::timestamptz",
+            json!("2026-11-23T23:02:03+00:00"),
+        ),
+        (
+            "'6f9619ff-8b86-d011-b42d-00c04fc964ff'::uuid",
+            json!("6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+        ),
         ("'\\x00ff'::bytea", json!("\\x00ff")),
-        ("'{\"a\": [1, null, {\"b\": \"x\"} ]}'::jsonb", json!({"a": [1, null, {"b": "x"}]})),
+        (
+            "'{\"a\": [1, null, {\"b\": \"x\"} ]}'::jsonb",
+            json!({"a": [1, null, {"b": "x"}]}),
+        ),
         ("'[1, 2]'::json", json!([1, 2])),
         ("ARRAY[1, NULL, 3]", json!([1, null, 3])),
-        ("ARRAY[['a', 'b'], ['c', NULL]]", json!([["a", "b"], ["c", null]])),
+        (
+            "ARRAY[['a', 'b'], ['c', NULL]]",
+            json!([["a", "b"], ["c", null]]),
+        ),
         ("ARRAY[1.50::numeric]", json!(["1.50"])),
         ("'{}'::int[]", json!([])),
         ("NULL::int", json!(null)),
@@ -89,10 +116,19 @@ SELECT body FROM notes ORDER BY id;",
     .await;
     assert_eq!(reply.status, 200, "{reply:#?}");
     assert_eq!(reply.body["command_1"], json!([]));
-    assert_eq!(reply.body["command_2"], json!([{"id": 1}, {"id": 2}, {"id": 3}]));
-    assert_eq!(reply.body["command_3"], json!([{"body": "O'Brien"}, {"body": "a;b"}, {"body": "it's; $1"}]));
+    assert_eq!(
+        reply.body["command_2"],
+        json!([{"id": 1}, {"id": 2}, {"id": 3}])
+    );
+    assert_eq!(
+        reply.body["command_3"],
+        json!([{"body": "O'Brien"}, {"body": "a;b"}, {"body": "it's; $1"}])
+    );
     assert_eq!(reply.body["statements"][1]["row_count"], 3);
-    assert_eq!(reply.body["statements"][2]["columns"], json!([{"name": "body", "type": "text"}]));
+    assert_eq!(
+        reply.body["statements"][2]["columns"],
+        json!([{"name": "body", "type": "text"}])
+    );
 
     let failing = run(
         &server,
@@ -103,7 +139,13 @@ SELECT body FROM notes ORDER BY id;",
     assert_eq!(failing.status, 422, "{failing:#?}");
     assert_eq!(failing.body["error"]["code"], "22012");
     assert_eq!(failing.body["step"], "sql");
-    assert!(failing.body["detail"].as_str().expect("detail").contains("statement 2"), "{failing:#?}");
+    assert!(
+        failing.body["detail"]
+            .as_str()
+            .expect("detail")
+            .contains("statement 2"),
+        "{failing:#?}"
+    );
     let count: i64 = sqlx::query("SELECT count(*) FROM notes")
         .fetch_one(&mut server.demo.connect().await)
         .await
@@ -127,30 +169,56 @@ async fn a_value_takes_the_type_that_its_place_needs() {
     for (column, value, expected) in [
         ("i", json!("42"), json!(42)),
         ("i", json!(42), json!(42)),
-        ("b", json!(9007199254740993_i64), json!(9007199254740993_i64)),
+        (
+            "b",
+            json!(9007199254740993_i64),
+            json!(9007199254740993_i64),
+        ),
         ("s", json!("7"), json!(7)),
         ("n", json!("1.5"), json!("1.50")),
         ("n", json!(1.5), json!("1.50")),
         ("f", json!("0.1"), json!(0.1)),
         ("d", json!("2026-11-24"), json!("2026-11-24")),
-        ("ts", json!("2026-11-24 01:02:03"), json!("2026-11-24T01:02:03")),
-        ("tz", json!("2026-11-24T01:02:03Z"), json!("2026-11-24T01:02:03+00:00")),
-        ("u", json!("6F9619FF-8B86-D011-B42D-00C04FC964FF"), json!("6f9619ff-8b86-d011-b42d-00c04fc964ff")),
+        (
+            "ts",
+            json!("2026-11-24 01:02:03"),
+            json!("2026-11-24T01:02:03"),
+        ),
+        (
+            "tz",
+            json!("2026-11-24T01:02:03Z"),
+            json!("2026-11-24T01:02:03+00:00"),
+        ),
+        (
+            "u",
+            json!("6F9619FF-8B86-D011-B42D-00C04FC964FF"),
+            json!("6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+        ),
         ("y", json!("\\x00ff"), json!("\\x00ff")),
         ("o", json!("true"), json!(true)),
         ("o", json!(false), json!(false)),
         ("v", json!("O'B"), json!("O'B")),
         ("m", json!("sad"), json!("sad")),
-        ("j", json!({"a": [1, "{{ 2 }}"]}), json!({"a": [1, "{{ 2 }}"]})),
+        (
+            "j",
+            json!({"a": [1, "{{ 2 }}"]}),
+            json!({"a": [1, "{{ 2 }}"]}),
+        ),
         ("jb", json!([1, {"b": null}]), json!([1, {"b": null}])),
         ("ti", json!([1, null, 3]), json!([1, null, 3])),
-        ("tt", json!(["a,b", "{\"}", "NULL", null, ""]), json!(["a,b", "{\"}", "NULL", null, ""])),
+        (
+            "tt",
+            json!(["a,b", "{\"}", "NULL", null, ""]),
+            json!(["a,b", "{\"}", "NULL", null, ""]),
+        ),
         ("sh", json!("abc"), json!("abc")),
         ("i", json!(null), json!(null)),
         ("v", json!(null), json!(null)),
     ] {
         for quote in ["'", ""] {
-            let query = format!("INSERT INTO t ({column}) VALUES ({quote}{{{{ workload.x }}}}{quote}) RETURNING {column} AS v");
+            let query = format!(
+                "INSERT INTO t ({column}) VALUES ({quote}{{{{ workload.x }}}}{quote}) RETURNING {column} AS v"
+            );
             let rows = rows(&server, json!({"x": value}), &query).await;
             assert_eq!(rows[0]["v"], expected, "{column} {value} {quote}");
         }
@@ -167,7 +235,10 @@ async fn a_value_takes_the_type_that_its_place_needs() {
         let query = format!("INSERT INTO t ({column}) VALUES ('{{{{ workload.x }}}}')");
         let reply = run(&server, json!({"x": value}), &query).await;
         assert_eq!(reply.status, 422, "{column} {value}: {reply:#?}");
-        assert_eq!(reply.body["error"]["code"], code, "{column} {value}: {reply:#?}");
+        assert_eq!(
+            reply.body["error"]["code"], code,
+            "{column} {value}: {reply:#?}"
+        );
     }
 }
 
@@ -175,18 +246,37 @@ async fn a_value_takes_the_type_that_its_place_needs() {
 async fn expressions_stand_wherever_sql_has_values() {
     let server = server().await;
     let hostile = "x'); DROP TABLE t; --";
-    let workload = json!({"x": hostile, "n": 2, "list": [1, 2, 3], "day": "3", "col": "we\"ird; --"});
+    let workload =
+        json!({"x": hostile, "n": 2, "list": [1, 2, 3], "day": "3", "col": "we\"ird; --"});
     for (query, expected) in [
         ("SELECT '{{ workload.x }}' AS v", json!(hostile)),
-        ("SELECT 'a {{ workload.x }} b' AS v", json!(format!("a {hostile} b"))),
+        (
+            "SELECT 'a {{ workload.x }} b' AS v",
+            json!(format!("a {hostile} b")),
+        ),
         ("SELECT 1 AS v WHERE '{{ workload.x }}' LIKE 'x%'", json!(1)),
         ("SELECT {{ workload.n }} + 1 AS v", json!(3)),
-        ("SELECT generate_series(1, 9) AS v OFFSET {{ workload.n }} LIMIT 1", json!(3)),
-        ("SELECT '{{ workload.day }} days'::interval = INTERVAL '3 days' AS v", json!(true)),
-        ("SELECT 2 = ANY('{{ workload.list }}'::int[]) AS v", json!(true)),
+        (
+            "SELECT generate_series(1, 9) AS v OFFSET {{ workload.n }} LIMIT 1",
+            json!(3),
+        ),
+        (
+            "SELECT '{{ workload.day }} days'::interval = INTERVAL '3 days' AS v",
+            json!(true),
+        ),
+        (
+            "SELECT 2 = ANY('{{ workload.list }}'::int[]) AS v",
+            json!(true),
+        ),
         ("SELECT '{{ workload.list }}'::jsonb -> 1 AS v", json!(2)),
-        ("SELECT v FROM (SELECT 1 AS {{ workload.col | ident }}, 5 AS v) q WHERE {{ workload.col | ident }} = 1", json!(5)),
-        ("SELECT CASE WHEN '{{ workload.n }}' = '2' THEN E'a\\'b' ELSE 'no' END AS v", json!("a'b")),
+        (
+            "SELECT v FROM (SELECT 1 AS {{ workload.col | ident }}, 5 AS v) q WHERE {{ workload.col | ident }} = 1",
+            json!(5),
+        ),
+        (
+            "SELECT CASE WHEN '{{ workload.n }}' = '2' THEN E'a\\'b' ELSE 'no' END AS v",
+            json!("a'b"),
+        ),
     ] {
         let rows = rows(&server, workload.clone(), query).await;
         assert_eq!(rows[0]["v"], expected, "{query}");
@@ -197,10 +287,17 @@ async fn expressions_stand_wherever_sql_has_values() {
         ("SELECT 1 -- {{ workload.x }}", 13),
         ("SELECT 1 AS \"{{ workload.x }}\"", 13),
     ] {
-        let reply = server.register(&playbook("bad", workload.clone(), query)).await;
+        let reply = server
+            .register(&playbook("bad", workload.clone(), query))
+            .await;
         assert_eq!(reply.status, 422, "{query}: {reply:#?}");
         let error = &reply.body["errors"][0];
-        assert!(error["line"].as_u64().is_some_and(|l| (12..=line).contains(&l)), "{query}: {error}");
+        assert!(
+            error["line"]
+                .as_u64()
+                .is_some_and(|l| (12..=line).contains(&l)),
+            "{query}: {error}"
+        );
         assert_eq!(error["step"], "sql", "{query}: {error}");
     }
 }
@@ -211,7 +308,13 @@ async fn a_credential_that_is_not_there_is_denied() {
     let yaml = playbook("sql", json!({}), "SELECT 1").replace("pg_demo", "someone_elses");
     let reply = server.run("test/sql", &yaml, json!({})).await;
     assert_eq!(reply.status, 403, "{reply:#?}");
-    assert!(reply.body["detail"].as_str().expect("detail").contains("someone_elses"), "{reply:#?}");
+    assert!(
+        reply.body["detail"]
+            .as_str()
+            .expect("detail")
+            .contains("someone_elses"),
+        "{reply:#?}"
+    );
 }
 
 #[tokio::test]
