@@ -81,7 +81,7 @@ pub struct StepError {
     pub code: Option<String>,
     /// More about it: a traceback, a constraint's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<Value>,
+    pub details: Option<Box<Value>>,
 }
 
 /// The kinds of [`StepError`].

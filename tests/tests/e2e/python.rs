@@ -29,7 +29,7 @@ struct Failure {
     case: String,
     kind: Option<String>,
     #[serde(default)]
-    contain: Vec<String>,
+    contains: Vec<String>,
 }
 
 async fn run(file: &str) {
@@ -92,7 +92,7 @@ async fn check(sandbox: &Sandbox, case: &Case) -> Result<(), String> {
                     .as_ref()
                     .is_none_or(|kind| *kind == error.kind)
                 && expected
-                    .contain
+                    .contains
                     .iter()
                     .all(|part| error.message.contains(part));
             fits.then_some(()).ok_or(format!("failed with {error:?}"))

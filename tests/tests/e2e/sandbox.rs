@@ -143,7 +143,7 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
         .await;
     sandbox
         .fails(
-            json!({"op": "output", "n": 64 << 20}),
+            json!({"op": "output", "n": 24 << 20}),
             all,
             Limit,
             "output_bytes",
