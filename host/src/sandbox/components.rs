@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -118,14 +119,14 @@ impl ComponentCache {
             .join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
     }
 
-    /// Writes beside the entry and renames, so that no reader sees half a file.
+    /// Writes beside the entry and renames, so that no reader sees half a file
+    /// and two writers do not meet.
     fn write(&self, entry: &Path, code: &[u8]) -> anyhow::Result<()> {
-        let part = entry.with_extension(format!("{}.part", std::process::id()));
-        let mut file = fs::File::create(&part)
-            .with_context(|| format!("can't write the component cache {}", part.display()))?;
-        file.write_all(code)?;
-        file.sync_all()?;
-        fs::rename(&part, entry)?;
+        let mut part = NamedTempFile::new_in(&self.dir)
+            .with_context(|| format!("can't write the component cache {}", self.dir.display()))?;
+        part.write_all(code)?;
+        part.as_file().sync_all()?;
+        part.persist(entry)?;
         Ok(())
     }
 }
