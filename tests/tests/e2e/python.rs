@@ -1,7 +1,5 @@
 //! The python tool, with the cases of `tests/python/`.
 
-use std::collections::BTreeMap;
-
 use noetl::sandbox::StepRequest;
 use noetl_tests::root;
 use serde::Deserialize;
@@ -15,7 +13,7 @@ struct Case {
     name: String,
     code: String,
     #[serde(default)]
-    args: BTreeMap<String, Value>,
+    args: serde_json::Map<String, Value>,
     expected: Option<Value>,
     error: Option<Failure>,
     #[serde(default)]
