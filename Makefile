@@ -53,6 +53,7 @@ lint: need-build
 	cargo fmt --all --check
 	cd guest-tools && cargo fmt --all --check
 	@$(step) "clippy" cargo clippy --release --workspace --all-targets -- -D warnings
+	@$(step) "clippy of the tools" scripts/lint-guests.sh "$(NOETL_CACHE)"
 
 ## deps: install the Debian packages that are missing for `make run` and `make test`
 .PHONY: deps

@@ -2,15 +2,19 @@
 //!
 //! Config: `{"op": NAME, "n": NUMBER, "text": STRING}`.
 
-wit_bindgen::generate!({ path: "../../wit", world: "tool" });
+#[expect(clippy::too_many_arguments, reason = "generated from the WIT")]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit", world: "tool" });
 
-use noetl::tool::log::{self, Level};
-use noetl::tool::postgres::Connection;
+    export!(Probe);
+
+    pub struct Probe;
+}
+
+use bindings::noetl::tool::log::{self, Level};
+use bindings::noetl::tool::postgres::Connection;
+use bindings::{Guest, Invocation, Output, Probe, ToolError};
 use serde_json::{Value, json};
-
-struct Probe;
-
-export!(Probe);
 
 impl Guest for Probe {
     fn run(invocation: Invocation) -> Result<Output, ToolError> {

@@ -297,8 +297,13 @@ fn python3(code: &str, args: &Value, runs: usize) -> anyhow::Result<Vec<Duration
         format!("import json, sys\n{code}\nprint(json.dumps(main(**json.loads(sys.argv[1]))))\n");
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), script)?;
+    // Not a version manager's shim, which takes longer to start than Python.
+    let which = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()?;
+    let python = String::from_utf8(which.stdout)?;
     times(runs, || {
-        let output = Command::new("python3")
+        let output = Command::new(python.trim())
             .arg(file.path())
             .arg(args.to_string())
             .output()?;
