@@ -93,6 +93,12 @@ async fn sandbox() -> anyhow::Result<()> {
         ms(median(&all).saturating_sub(median(&nothing)))
     );
 
+    let call = host_call(&runner_with_probe(cache.path(), Path::new(&components))?).await?;
+    println!(
+        "| one host call (an entry of the log) | {:.2} µs | | a million in one step |",
+        call.as_secs_f64() * 1e6
+    );
+
     let mut late = Vec::new();
     for _ in 0..100 {
         let mut request = request("while True: pass\n", &json!({}));
@@ -126,6 +132,28 @@ async fn sandbox() -> anyhow::Result<()> {
         (during.saturating_sub(before)) as f64 / 64.0 / 1048576.0
     );
     Ok(())
+}
+
+fn runner_with_probe(cache: &Path, components: &Path) -> anyhow::Result<InProcess> {
+    let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
+    let mut runner = InProcess::new(cache, pools)?;
+    runner.add_tool("probe", &components.join("test/probe.wasm"))?;
+    Ok(runner)
+}
+
+/// What one call of the host costs: a step with a million of them, less a step
+/// with none.
+async fn host_call(runner: &InProcess) -> anyhow::Result<Duration> {
+    let mut took = Vec::new();
+    for calls in [0, 1_000_000] {
+        let mut step = request("", &json!({}));
+        step.tool = "probe".into();
+        step.config = json!({"op": "log", "n": calls, "text": "x"});
+        let outcome = runner.run(step).await;
+        outcome.result?;
+        took.push(outcome.usage.duration);
+    }
+    Ok((took[1] - took[0]) / 1_000_000)
 }
 
 async fn server() -> anyhow::Result<()> {
