@@ -140,6 +140,7 @@ impl Guest {
             step: "step".into(),
             tenant: "default".into(),
             config: config.into(),
+            prepared: None,
             args: args.into(),
         };
         let started = Instant::now();

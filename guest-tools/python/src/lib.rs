@@ -25,6 +25,10 @@ mod bindings {
             crate::interpreter::start();
         }
 
+        fn prepare(config: String) -> Result<Vec<u8>, ToolError> {
+            crate::step::prepare(&config)
+        }
+
         fn run(invocation: Invocation) -> Result<Output, ToolError> {
             crate::step::run(&invocation)
         }

@@ -1,7 +1,11 @@
 //! One step: compile its code, run it, call `main`, give back what it returns.
 
+use rustpython_compiler_core::{
+    bytecode::{BasicBag, CodeObject},
+    marshal,
+};
 use rustpython_vm::{
-    AsObject, PyObject, PyObjectRef, PyRef, PyResult, TryFromObject, VirtualMachine,
+    AsObject, PyObject, PyObjectRef, PyResult, TryFromObject, VirtualMachine,
     builtins::{PyBaseExceptionRef, PyCode, PyDictRef, PyTupleRef},
     compiler,
     scope::Scope,
@@ -53,9 +57,8 @@ impl From<PyBaseExceptionRef> for Stop {
     }
 }
 
-/// Runs the step in this instance.
-pub fn run(invocation: &Invocation) -> Result<Output, ToolError> {
-    let config: Config = serde_json::from_str(&invocation.config).map_err(|error| {
+fn read(config: &str) -> Result<Config, ToolError> {
+    let config: Config = serde_json::from_str(config).map_err(|error| {
         ToolError::InvalidInput(format!("the config of a python step needs `code`: {error}"))
     })?;
     if config.line == 0 || config.line > MAX_LINE {
@@ -64,8 +67,26 @@ pub fn run(invocation: &Invocation) -> Result<Output, ToolError> {
             config.line
         )));
     }
+    Ok(config)
+}
+
+/// Compiles the step's code to marshalled bytecode.
+pub fn prepare(config: &str) -> Result<Vec<u8>, ToolError> {
+    let config = read(config)?;
+    interpreter::enter(|vm, _| {
+        let code = bytecode(&config, vm)
+            .map_err(|_| ToolError::InvalidInput("the code has a syntax error".to_owned()))?;
+        let mut bytes = Vec::new();
+        marshal::serialize_code(&mut bytes, &code);
+        Ok(bytes)
+    })
+}
+
+/// Runs the step in this instance.
+pub fn run(invocation: &Invocation) -> Result<Output, ToolError> {
+    let config = read(&invocation.config)?;
     interpreter::enter(|vm, python| {
-        let result = attempt(&config, &invocation.args, vm, python);
+        let result = attempt(&config, invocation, vm, python);
         // What the instance holds is never freed piece by piece: its memory
         // goes as a whole, right after this.
         let result = result.map_err(|stop| match stop {
@@ -79,13 +100,18 @@ pub fn run(invocation: &Invocation) -> Result<Output, ToolError> {
 
 fn attempt(
     config: &Config,
-    args: &str,
+    invocation: &Invocation,
     vm: &VirtualMachine,
     python: &Python,
 ) -> Result<Output, Stop> {
     entropy::renew(vm, python)?;
-    let args = std::mem::ManuallyDrop::new(parse_arguments(args, vm, python)?);
-    let code = compile(config, vm)?;
+    let args = std::mem::ManuallyDrop::new(parse_arguments(&invocation.args, vm, python)?);
+    let prepared = invocation.prepared.as_deref().and_then(unmarshal);
+    let code = match prepared {
+        Some(code) => code,
+        None => bytecode(config, vm)?,
+    };
+    let code = PyCode::new_ref_from_bytecode(vm, code);
     let scope = Scope::with_builtins(None, python.globals.clone(), vm);
     vm.run_code_obj(code, scope)?;
 
@@ -133,20 +159,23 @@ fn parse_arguments(args: &str, vm: &VirtualMachine, python: &Python) -> Result<P
         .ok_or_else(|| invalid("the arguments must be a JSON object".to_owned()))
 }
 
-fn compile(config: &Config, vm: &VirtualMachine) -> PyResult<PyRef<PyCode>> {
+/// The bytecode that `prepare` gave out, if it can be read.
+fn unmarshal(mut bytes: &[u8]) -> Option<CodeObject> {
+    marshal::deserialize_code(&mut bytes, BasicBag).ok()
+}
+
+fn bytecode(config: &Config, vm: &VirtualMachine) -> PyResult<CodeObject> {
     let mut source = String::with_capacity(config.line + config.code.len());
     source.extend(std::iter::repeat_n('\n', config.line - 1));
     source.push_str(&config.code);
     // Not `vm.compile`: it parses twice more to warn of odd escapes.
-    match compiler::compile(
+    compiler::compile(
         &source,
         compiler::Mode::Exec,
         &config.file,
         vm.compile_opts(),
-    ) {
-        Ok(code) => Ok(PyCode::new_ref_from_bytecode(vm, code)),
-        Err(error) => Err(vm.new_syntax_error(&error, Some(&source))),
-    }
+    )
+    .map_err(|error| vm.new_syntax_error(&error, Some(&source)))
 }
 
 fn missing(

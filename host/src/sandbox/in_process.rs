@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use wasmtime::component::Linker;
+use wasmtime::component::{ComponentExportIndex, Linker};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::components::{ComponentCache, Loaded};
 use super::limits::Limiter;
 use super::linker::linker;
+use super::prepared::{Key, PreparedCache};
 use super::runtime::{SLOTS, engine, error};
 use super::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, StepRunner, Usage};
 use crate::capabilities::StepState;
@@ -27,12 +29,20 @@ pub(super) struct Running {
     limiter: Limiter,
 }
 
+/// A tool whose imports are resolved.
+struct Tool {
+    pre: ToolPre<Running>,
+    /// Its function `prepare`, if it has one.
+    prepare: Option<ComponentExportIndex>,
+}
+
 /// The runner whose instances live in this process.
 pub struct InProcess {
     engine: Engine,
     linker: Linker<Running>,
     cache: ComponentCache,
-    tools: HashMap<String, ToolPre<Running>>,
+    tools: HashMap<String, Tool>,
+    prepared: PreparedCache,
     pools: Pools,
     /// Steps wait here for a slot: past the pool's size instantiation fails.
     slots: Semaphore,
@@ -49,6 +59,7 @@ impl InProcess {
             linker: linker(&engine).map_err(error)?,
             cache: ComponentCache::open(&engine, cache_dir)?,
             tools: HashMap::new(),
+            prepared: PreparedCache::new(),
             pools,
             slots: Semaphore::new(SLOTS as usize),
             engine,
@@ -71,22 +82,16 @@ impl InProcess {
                     wasm.display()
                 )
             })?;
-        self.tools.insert(name.into(), pre);
+        let prepare = loaded.component.get_export_index(None, "prepare");
+        self.tools.insert(name.into(), Tool { pre, prepare });
         Ok(loaded)
     }
 
-    async fn call(
-        &self,
-        pre: &ToolPre<Running>,
-        request: StepRequest,
-        log: Log,
-        usage: &mut Usage,
-    ) -> Result<Value, StepError> {
-        let limits = request.limits;
-        let deadline = Instant::now() + limits.time;
+    /// A store for one call of a tool, which ends at `deadline`.
+    fn store(&self, tenant: &str, limits: Limits, deadline: Instant, log: Log) -> Store<Running> {
         let postgres = Postgres::new(
             self.pools.clone(),
-            &request.tenant,
+            tenant,
             Grant::All,
             postgres::Limits::default(),
             deadline.into_std(),
@@ -109,17 +114,74 @@ impl InProcess {
                 UpdateDeadline::Yield(1)
             })
         });
+        store
+    }
 
+    /// What the tool makes of the step's configuration, in an instance of its
+    /// own, unless it is known already.
+    async fn prepared(
+        &self,
+        tool: &Tool,
+        request: &StepRequest,
+        config: &str,
+        deadline: Instant,
+    ) -> Option<Arc<[u8]>> {
+        let prepare = tool.prepare.as_ref()?;
+        if !PreparedCache::takes(config) {
+            return None;
+        }
+        let key = Key {
+            tenant: request.tenant.clone(),
+            tool: request.tool.clone(),
+            config: config.into(),
+        };
+        if let Some(prepared) = self.prepared.get(&key) {
+            return prepared;
+        }
+        let mut store = self.store(&request.tenant, request.limits, deadline, Log::new(0));
+        let answer = tokio::time::timeout_at(deadline, async {
+            let instance = tool
+                .pre
+                .instance_pre()
+                .instantiate_async(&mut store)
+                .await?;
+            let prepare = instance
+                .get_typed_func::<(&str,), (Result<Vec<u8>, ToolError>,)>(&mut store, prepare)?;
+            prepare.call_async(&mut store, (config,)).await
+        })
+        .await;
+        // What went wrong goes wrong again when the step runs, and is told then.
+        let prepared = match answer {
+            Ok(Ok((Ok(bytes),))) => Some(bytes.into()),
+            _ => None,
+        };
+        self.prepared.put(key, prepared.clone());
+        prepared
+    }
+
+    async fn call(
+        &self,
+        tool: &Tool,
+        request: StepRequest,
+        log: Log,
+        usage: &mut Usage,
+    ) -> Result<Value, StepError> {
+        let limits = request.limits;
+        let deadline = Instant::now() + limits.time;
+        let config = request.config.to_string();
+        let prepared = self.prepared(tool, &request, &config, deadline).await;
+        let mut store = self.store(&request.tenant, limits, deadline, log);
         let invocation = Invocation {
             execution_id: request.execution_id.to_string(),
             step: request.step,
             tenant: request.tenant,
-            config: request.config.to_string(),
+            config,
+            prepared: prepared.map(|bytes| bytes.to_vec()),
             args: request.args.to_string(),
         };
         // The timer covers what ticks can't: a guest that waits in a host call.
         let answer = tokio::time::timeout_at(deadline, async {
-            let tool = pre.instantiate_async(&mut store).await?;
+            let tool = tool.pre.instantiate_async(&mut store).await?;
             tool.call_run(&mut store, &invocation).await
         })
         .await;
@@ -150,9 +212,9 @@ impl StepRunner for InProcess {
         let log = Log::new(request.limits.log_bytes);
         let mut usage = Usage::default();
         let result = match self.tools.get(&request.tool) {
-            Some(pre) => {
+            Some(tool) => {
                 let _slot = self.slots.acquire().await.expect("never closed");
-                self.call(pre, request, log.clone(), &mut usage).await
+                self.call(tool, request, log.clone(), &mut usage).await
             }
             None => Err(StepError::new(
                 ErrorCategory::Internal,

@@ -7,6 +7,7 @@ mod components;
 mod in_process;
 mod limits;
 mod linker;
+mod prepared;
 mod runtime;
 mod step;
 
