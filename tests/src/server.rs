@@ -143,6 +143,12 @@ impl Server {
         (self.store, self.demo)
     }
 
+    /// Ends the server as a power cut does, and gives its databases back.
+    pub async fn kill(mut self) -> (Database, Database) {
+        self.child.kill().await.expect("the server can be killed");
+        (self.store, self.demo)
+    }
+
     /// Sends a request with a JSON body.
     pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
         let method = method.parse().expect("a method");

@@ -55,7 +55,8 @@ impl Writer<'_> {
         } else if value.is(&self.vm.ctx.false_value) {
             self.out.push_str("false");
         } else if let Some(int) = value.downcast_ref::<PyInt>() {
-            self.out.push_str(&int.as_bigint().to_string());
+            let int = self.whole(int)?;
+            self.out.push_str(&int);
         } else if let Some(float) = value.downcast_ref::<PyFloat>() {
             let float = self.finite(float.to_f64())?;
             self.out.push_str(&float);
@@ -83,6 +84,22 @@ impl Writer<'_> {
         };
         push_quoted(&mut self.out, text);
         Ok(())
+    }
+
+    /// A playbook's values hold integers of 64 bits: a larger one would come out
+    /// as the nearest float.
+    fn whole(&self, int: &PyInt) -> Result<String, Unfit> {
+        let text = int.as_bigint().to_string();
+        if text.parse::<i64>().is_err() && text.parse::<u64>().is_err() {
+            return Err(self.unfit(
+                "OverflowError",
+                &format!(
+                    "an integer of {} digits is more than the 64 bits that a playbook's value can hold; use str()",
+                    text.trim_start_matches('-').len()
+                ),
+            ));
+        }
+        Ok(text)
     }
 
     fn finite(&self, float: f64) -> Result<String, Unfit> {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sqlx::{FromRow, types::Json};
+use sqlx::{FromRow, PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::Store;
@@ -206,17 +206,16 @@ impl Store {
                 .collect(),
         }))
     }
+}
 
-    /// Marks what a server that is gone left running. To be called when no
-    /// server uses the store. Returns how many there were.
-    pub async fn mark_interrupted(&self) -> sqlx::Result<u64> {
-        let done = sqlx::query(
-            "UPDATE executions SET status = 'interrupted', finished_at = now(),
-                 error = '{\"kind\": \"interrupted\", \"message\": \"the server stopped while the execution ran\"}'
-             WHERE status = 'running'",
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected())
-    }
+/// Marks what a server that is gone left running. Returns how many there were.
+pub(super) async fn mark_interrupted(connection: &mut PgConnection) -> sqlx::Result<u64> {
+    let done = sqlx::query(
+        "UPDATE executions SET status = 'interrupted', finished_at = now(),
+             error = '{\"kind\": \"interrupted\", \"message\": \"the server stopped while the execution ran\"}'
+         WHERE status = 'running'",
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }

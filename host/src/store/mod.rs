@@ -5,11 +5,13 @@ mod catalog;
 mod credentials;
 mod executions;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, Postgres};
 
 pub use catalog::{CatalogEntry, StoredPlaybook};
 pub use credentials::CredentialEntry;
@@ -22,7 +24,12 @@ pub const DEFAULT_TENANT: &str = "default";
 #[derive(Clone)]
 pub struct Store {
     pool: PgPool,
+    /// Holds the lock that says: a server uses this store.
+    presence: Arc<Mutex<Option<PoolConnection<Postgres>>>>,
 }
+
+/// The advisory lock of [`Store::presence`].
+const PRESENCE: i64 = 0x6e6f_6574_6c00;
 
 impl Store {
     /// Connects and brings the tables up to date.
@@ -46,11 +53,52 @@ impl Store {
             .run(&pool)
             .await
             .context("can't bring the server's tables up to date")?;
-        Ok(Self { pool })
+        let store = Self {
+            pool,
+            presence: Arc::default(),
+        };
+        store
+            .announce()
+            .await
+            .context("can't look for executions that a server left behind")?;
+        Ok(store)
+    }
+
+    /// Says that a server uses the store, until it is closed. If none did, what
+    /// is marked as running was left behind by one that is gone.
+    async fn announce(&self) -> sqlx::Result<()> {
+        let mut connection = self.pool.acquire().await?;
+        let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(PRESENCE)
+            .fetch_one(&mut *connection)
+            .await?;
+        if alone {
+            let left = executions::mark_interrupted(&mut connection).await?;
+            if left > 0 {
+                tracing::warn!(
+                    executions = left,
+                    "marked as interrupted: their server is gone"
+                );
+            }
+        }
+        sqlx::query(
+            "SELECT pg_advisory_lock_shared($1), CASE WHEN $2 THEN pg_advisory_unlock($1) END",
+        )
+        .bind(PRESENCE)
+        .bind(alone)
+        .execute(&mut *connection)
+        .await?;
+        *self.presence.lock().expect("never poisoned") = Some(connection);
+        Ok(())
     }
 
     /// Closes the pool, once what runs on it has ended.
     pub async fn close(&self) {
+        let presence = self.presence.lock().expect("never poisoned").take();
+        if let Some(connection) = presence {
+            // Closed, not given back: the lock is the connection's.
+            let _ = connection.close().await;
+        }
         self.pool.close().await;
     }
 

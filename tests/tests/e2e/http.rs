@@ -1,6 +1,6 @@
 //! The HTTP service: shapes, and what it says to bad requests.
 
-use noetl_tests::server;
+use noetl_tests::{Server, server};
 use serde_json::json;
 
 #[tokio::test]
@@ -201,4 +201,46 @@ workflow:
     );
     assert!(text.contains("hello"), "{text}");
     assert!(text.contains(r#""x":1"#), "{text}");
+}
+
+#[tokio::test]
+async fn an_execution_whose_server_was_killed_is_told_as_interrupted() {
+    let server = server().await;
+    let yaml = "apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: slow, path: test/slow}
+workflow:
+  - step: start
+    next: [{step: one}]
+  - step: one
+    tool: python
+    code: |
+      import time
+      def main(): time.sleep(20)
+";
+    assert_eq!(server.register(yaml).await.status, 201);
+    let mut started = reqwest::Client::new()
+        .post(format!("{}/api/execute", server.url))
+        .header("accept", "text/event-stream")
+        .json(&json!({"path": "test/slow"}))
+        .send()
+        .await
+        .expect("the server answers");
+    let mut text = String::new();
+    while !text.contains("step_started") {
+        let chunk = started.chunk().await.expect("a stream").expect("an event");
+        text += &String::from_utf8_lossy(&chunk);
+    }
+    let (_, id) = text.split_once(r#""execution_id":""#).expect("an id");
+    let path = format!("/api/executions/{}", &id[..36]);
+    assert_eq!(
+        server.request("GET", &path, None).await.body["status"],
+        "running"
+    );
+
+    let (store, demo) = server.kill().await;
+    let server = Server::start_with(store, demo).await;
+    let record = server.request("GET", &path, None).await.body;
+    assert_eq!(record["status"], "interrupted", "{record:#}");
+    assert_eq!(record["events"][1]["event"], "step_started", "{record:#}");
 }
