@@ -219,3 +219,10 @@ pub(super) async fn mark_interrupted(connection: &mut PgConnection) -> sqlx::Res
     .await?;
     Ok(done.rows_affected())
 }
+
+/// Whether some execution is marked as running.
+pub(super) async fn any_running(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM executions WHERE status = 'running')")
+        .fetch_one(connection)
+        .await
+}

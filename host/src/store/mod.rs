@@ -68,10 +68,18 @@ impl Store {
     /// is marked as running was left behind by one that is gone.
     async fn announce(&self) -> sqlx::Result<()> {
         let mut connection = self.pool.acquire().await?;
-        let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-            .bind(PRESENCE)
-            .fetch_one(&mut *connection)
-            .await?;
+        let mut alone = false;
+        // A server that was just killed is noticed by PostgreSQL a moment later.
+        for _ in 0..10 {
+            alone = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+                .bind(PRESENCE)
+                .fetch_one(&mut *connection)
+                .await?;
+            if alone || !executions::any_running(&mut connection).await? {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         if alone {
             let left = executions::mark_interrupted(&mut connection).await?;
             if left > 0 {
