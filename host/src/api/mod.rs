@@ -1,6 +1,7 @@
 //! The HTTP service.
 
 pub mod answer;
+mod body;
 mod catalog;
 mod credentials;
 pub mod dev;
@@ -13,15 +14,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use serde_json::json;
 
 use crate::app::App;
 use answer::Problem;
-
-/// A request's body, in bytes, at most.
-const BODY_BYTES: usize = 4 << 20;
 
 /// Every route of the service.
 pub fn router(app: App) -> Router {
@@ -42,7 +41,8 @@ pub fn router(app: App) -> Router {
     router
         .fallback(async || Problem::not_found("there is no such route; docs/api.md lists them"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(body::read))
 }
 
 async fn health(State(app): State<App>) -> Response {
