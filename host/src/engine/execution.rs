@@ -75,6 +75,7 @@ struct Walk<'a> {
     running: Vec<usize>,
     tasks: JoinSet<(usize, DateTime<Utc>, StepOutcome)>,
     journal: Journal,
+    untold: Vec<Event>,
     outcome: Outcome,
     started: usize,
 }
@@ -99,6 +100,7 @@ impl<'a> Walk<'a> {
             running: Vec::new(),
             tasks: JoinSet::new(),
             journal: Journal::default(),
+            untold: Vec::new(),
             outcome: Outcome {
                 result: None,
                 failure: None,
@@ -151,7 +153,7 @@ impl<'a> Walk<'a> {
             Some(&step.name),
             json!({"tool": action.tool, "task": action.task, "args": request.args}),
         );
-        self.tell(|| Event::StepStarted {
+        self.untold.push(Event::StepStarted {
             step: step.name.clone(),
             tool: action.tool.clone(),
         });
@@ -234,7 +236,7 @@ impl<'a> Walk<'a> {
         self.journal
             .step_finished(&record, result.map(|r| &r["data"]), &log);
         self.outcome.steps.push(record.clone());
-        self.tell(|| Event::StepFinished { record, log });
+        self.untold.push(Event::StepFinished { record, log });
     }
 
     fn vars(&self, step: &Step, result: &Value) -> Result<Vec<(String, Option<Value>)>, StepError> {
@@ -346,21 +348,22 @@ impl<'a> Walk<'a> {
         Ok(self.outcome)
     }
 
+    /// Stores what has happened, and then tells it: what a listener has heard of
+    /// is not lost with the server.
     async fn store(&mut self, finished: Option<&Finished>) -> sqlx::Result<()> {
         let events = self.journal.take();
-        if events.is_empty() {
-            return Ok(());
+        if !events.is_empty() {
+            self.engine
+                .store
+                .record(self.execution.id, &events, finished)
+                .await?;
         }
-        self.engine
-            .store
-            .record(self.execution.id, &events, finished)
-            .await
-    }
-
-    fn tell(&self, event: impl FnOnce() -> Event) {
-        if let Some(events) = &self.execution.events {
-            // A listener that is gone does not concern the execution.
-            let _ = events.send(event());
+        for event in self.untold.drain(..) {
+            if let Some(listener) = &self.execution.events {
+                // A listener that is gone does not concern the execution.
+                let _ = listener.send(event);
+            }
         }
+        Ok(())
     }
 }
