@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use tempfile::NamedTempFile;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::compile::Compiler;
 use super::runtime::error;
 
 /// A component that is ready to be instantiated.
@@ -37,10 +37,22 @@ impl Loaded {
     }
 }
 
+/// A component whose machine code is in the cache.
+#[derive(Debug, Clone)]
+pub(super) struct Compiled {
+    /// The machine code.
+    pub code: PathBuf,
+    /// SHA-256 of the component's bytes, in hex.
+    pub digest: String,
+    /// Whether it was there already.
+    pub cached: bool,
+}
+
 /// Compiled components in a directory that only this user can write.
 pub struct ComponentCache {
     engine: Engine,
     dir: PathBuf,
+    compiler: Compiler,
 }
 
 impl ComponentCache {
@@ -49,7 +61,7 @@ impl ComponentCache {
     /// # Errors
     /// If `dir` can't be made, belongs to someone else, or others can write it:
     /// what lies in it is run as native code.
-    pub(super) fn open(engine: &Engine, dir: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(engine: &Engine, dir: &Path, compiler: Compiler) -> anyhow::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -66,15 +78,16 @@ impl ComponentCache {
         Ok(Self {
             engine: engine.clone(),
             dir: dir.to_path_buf(),
+            compiler,
         })
     }
 
-    /// Loads a component, compiling it if the cache has no entry for exactly
-    /// these bytes, this wasmtime and this configuration.
+    /// Compiles a component, unless the cache has an entry for exactly these
+    /// bytes, this wasmtime and this configuration.
     ///
     /// # Errors
     /// If the file can't be read, or is no component that wasmtime accepts.
-    pub fn load(&self, wasm: &Path) -> anyhow::Result<Loaded> {
+    pub(super) fn compile(&self, wasm: &Path) -> anyhow::Result<Compiled> {
         let bytes = fs::read(wasm).with_context(|| format!("can't read {}", wasm.display()))?;
         if Engine::detect_precompiled(&bytes).is_some() {
             bail!(
@@ -83,30 +96,29 @@ impl ComponentCache {
             );
         }
         let digest = hex::encode(Sha256::digest(&bytes));
-        let entry = self.entry(&digest);
-        let cached = entry.exists();
+        let code = self.entry(&digest);
+        let cached = code.exists();
         if !cached {
-            let code = self
-                .engine
-                .precompile_component(&bytes)
-                .map_err(error)
-                .with_context(|| {
-                    format!("{} is not a component that can be run", wasm.display())
-                })?;
-            self.write(&entry, &code)?;
+            self.write(&code, &bytes)
+                .with_context(|| format!("can't use {}", wasm.display()))?;
         }
-        // SAFETY: the file was written by this program (`write`), into a
-        // directory that only this user can write (`open`); its name holds the
-        // digest of the component and of everything its code depends on.
-        let component = unsafe { Component::deserialize_file(&self.engine, &entry) }
-            .map_err(error)
-            .with_context(|| {
-                format!("can't load {}; remove it to compile anew", entry.display())
-            })?;
-        Ok(Loaded {
-            component,
+        Ok(Compiled {
+            code,
             digest,
             cached,
+        })
+    }
+
+    /// Loads a component into this process, and compiles it before if need be.
+    ///
+    /// # Errors
+    /// Those of compiling; or if the cache's entry is broken.
+    pub(super) fn load(&self, wasm: &Path) -> anyhow::Result<Loaded> {
+        let compiled = self.compile(wasm)?;
+        Ok(Loaded {
+            component: deserialize(&self.engine, &compiled.code)?,
+            digest: compiled.digest,
+            cached: compiled.cached,
         })
     }
 
@@ -121,12 +133,23 @@ impl ComponentCache {
 
     /// Writes beside the entry and renames, so that no reader sees half a file
     /// and two writers do not meet.
-    fn write(&self, entry: &Path, code: &[u8]) -> anyhow::Result<()> {
+    fn write(&self, entry: &Path, wasm: &[u8]) -> anyhow::Result<()> {
         let mut part = NamedTempFile::new_in(&self.dir)
             .with_context(|| format!("can't write the component cache {}", self.dir.display()))?;
-        part.write_all(code)?;
+        self.compiler
+            .compile(&self.engine, wasm, part.as_file_mut())?;
         part.as_file().sync_all()?;
         part.persist(entry)?;
         Ok(())
     }
+}
+
+/// Maps an entry of the cache.
+pub(super) fn deserialize(engine: &Engine, code: &Path) -> anyhow::Result<Component> {
+    // SAFETY: the file was written by this program (`ComponentCache::write`), into
+    // a directory that only this user can write (`ComponentCache::open`); its name
+    // holds the digest of the component and of everything its code depends on.
+    unsafe { Component::deserialize_file(engine, code) }
+        .map_err(error)
+        .with_context(|| format!("can't load {}; remove it to compile anew", code.display()))
 }

@@ -1,27 +1,25 @@
-//! Runs steps in this process.
+//! Instances of the tools' components in this process, one for each step.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use wasmtime::component::{ComponentExportIndex, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, Linker};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use super::components::{ComponentCache, Loaded};
+use super::job::{Done, Job};
 use super::limits::Limiter;
 use super::linker::linker;
 use super::prepared::{Key, PreparedCache};
-use super::runtime::{SLOTS, engine, error};
-use super::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, StepRunner, Usage};
+use super::runtime::SLOTS;
+use super::{ErrorCategory, Limits, StepError, Usage};
 use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
-use crate::capabilities::postgres::{self, Grant, Pools, Postgres};
+use crate::capabilities::postgres::{Answer, Backend, Call};
 use crate::wit::ToolPre;
-use crate::wit::noetl::tool::types::{Invocation, Output, ToolError};
+use crate::wit::noetl::tool::postgres::Error;
+use crate::wit::noetl::tool::types::{Invocation, ToolError};
 
 /// What a store holds while a step runs.
 pub(super) struct Running {
@@ -36,66 +34,80 @@ struct Tool {
     prepare: Option<ComponentExportIndex>,
 }
 
-/// The runner whose instances live in this process.
-pub struct InProcess {
+/// The tools, and what it takes to run a step with one.
+pub(super) struct Instances {
     engine: Engine,
     linker: Linker<Running>,
-    cache: ComponentCache,
     tools: HashMap<String, Tool>,
     prepared: PreparedCache,
-    pools: Pools,
     /// Steps wait here for a slot: past the pool's size instantiation fails.
     slots: Semaphore,
 }
 
-impl InProcess {
-    /// A runner without tools, whose compiled components lie in `cache_dir`.
-    ///
-    /// # Errors
-    /// If the machine can't reserve the address space, or the cache is unsafe.
-    pub fn new(cache_dir: &Path, pools: Pools) -> anyhow::Result<Self> {
-        let engine = engine().map_err(error)?;
+impl Instances {
+    /// No tools yet.
+    pub fn new(engine: &Engine) -> wasmtime::Result<Self> {
         Ok(Self {
-            linker: linker(&engine).map_err(error)?,
-            cache: ComponentCache::open(&engine, cache_dir)?,
+            linker: linker(engine)?,
             tools: HashMap::new(),
             prepared: PreparedCache::new(),
-            pools,
             slots: Semaphore::new(SLOTS as usize),
-            engine,
+            engine: engine.clone(),
         })
     }
 
-    /// Adds the tool `name`, the component in the file `wasm`.
+    /// Adds the tool `name`.
     ///
     /// # Errors
-    /// If it is no component, imports what no tool can have, or is no tool.
-    pub fn add_tool(&mut self, name: &str, wasm: &Path) -> anyhow::Result<Loaded> {
-        let loaded = self.cache.load(wasm)?;
+    /// If the component imports what no tool can have, or is no tool.
+    pub fn add(&mut self, name: &str, component: &Component) -> anyhow::Result<()> {
         let pre = self
             .linker
-            .instantiate_pre(&loaded.component)
+            .instantiate_pre(component)
             .and_then(ToolPre::new)
-            .map_err(|e| {
-                anyhow::anyhow!(
-                    "{} is not a tool of the world noetl:tool/tool: {e:#}",
-                    wasm.display()
-                )
-            })?;
-        let prepare = loaded.component.get_export_index(None, "prepare");
+            .map_err(|e| anyhow::anyhow!("not a tool of the world noetl:tool/tool: {e:#}"))?;
+        let prepare = component.get_export_index(None, "prepare");
         self.tools.insert(name.into(), Tool { pre, prepare });
-        Ok(loaded)
+        Ok(())
+    }
+
+    /// The names of the tools.
+    pub fn names(&self) -> Vec<String> {
+        self.tools.keys().cloned().collect()
+    }
+
+    /// Runs a step in an instance of its own, with `postgres` to answer its calls.
+    pub async fn run(&self, job: Job, postgres: Box<dyn Backend>) -> Done {
+        let started = Instant::now();
+        let log = Log::new(job.limits.log_bytes);
+        let mut usage = Usage::default();
+        let result = match self.tools.get(&job.tool) {
+            Some(tool) => {
+                let _slot = self.slots.acquire().await.expect("never closed");
+                self.call(tool, job, log.clone(), postgres, &mut usage)
+                    .await
+            }
+            None => Err(StepError::new(
+                ErrorCategory::Internal,
+                format!("there is no tool `{}` here", job.tool),
+            )),
+        };
+        usage.duration = started.elapsed();
+        Done {
+            result,
+            log: log.take(),
+            usage,
+        }
     }
 
     /// A store for one call of a tool, which ends at `deadline`.
-    fn store(&self, tenant: &str, limits: Limits, deadline: Instant, log: Log) -> Store<Running> {
-        let postgres = Postgres::new(
-            self.pools.clone(),
-            tenant,
-            Grant::All,
-            postgres::Limits::default(),
-            deadline.into_std(),
-        );
+    fn store(
+        &self,
+        limits: Limits,
+        deadline: Instant,
+        log: Log,
+        postgres: Box<dyn Backend>,
+    ) -> Store<Running> {
         let mut store = Store::new(
             &self.engine,
             Running {
@@ -119,26 +131,20 @@ impl InProcess {
 
     /// What the tool makes of the step's configuration, in an instance of its
     /// own, unless it is known already.
-    async fn prepared(
-        &self,
-        tool: &Tool,
-        request: &StepRequest,
-        config: &str,
-        deadline: Instant,
-    ) -> Option<Arc<[u8]>> {
+    async fn prepared(&self, tool: &Tool, job: &Job, deadline: Instant) -> Option<Arc<[u8]>> {
         let prepare = tool.prepare.as_ref()?;
-        if !PreparedCache::takes(config) {
+        if !PreparedCache::takes(&job.config) {
             return None;
         }
         let key = Key {
-            tenant: request.tenant.clone(),
-            tool: request.tool.clone(),
-            config: config.into(),
+            tenant: job.tenant.clone(),
+            tool: job.tool.clone(),
+            config: job.config.clone(),
         };
         if let Some(prepared) = self.prepared.get(&key) {
             return prepared;
         }
-        let mut store = self.store(&request.tenant, request.limits, deadline, Log::new(0));
+        let mut store = self.store(job.limits, deadline, Log::new(0), Box::new(Nobody));
         let answer = tokio::time::timeout_at(deadline, async {
             let instance = tool
                 .pre
@@ -147,7 +153,7 @@ impl InProcess {
                 .await?;
             let prepare = instance
                 .get_typed_func::<(&str,), (Result<Vec<u8>, ToolError>,)>(&mut store, prepare)?;
-            prepare.call_async(&mut store, (config,)).await
+            prepare.call_async(&mut store, (&job.config,)).await
         })
         .await;
         // What went wrong goes wrong again when the step runs, and is told then.
@@ -162,22 +168,22 @@ impl InProcess {
     async fn call(
         &self,
         tool: &Tool,
-        request: StepRequest,
+        job: Job,
         log: Log,
+        postgres: Box<dyn Backend>,
         usage: &mut Usage,
-    ) -> Result<Value, StepError> {
-        let limits = request.limits;
+    ) -> Result<String, StepError> {
+        let limits = job.limits;
         let deadline = Instant::now() + limits.time;
-        let config = request.config.to_string();
-        let prepared = self.prepared(tool, &request, &config, deadline).await;
-        let mut store = self.store(&request.tenant, limits, deadline, log);
+        let prepared = self.prepared(tool, &job, deadline).await;
+        let mut store = self.store(limits, deadline, log, postgres);
         let invocation = Invocation {
-            execution_id: request.execution_id.to_string(),
-            step: request.step,
-            tenant: request.tenant,
-            config,
+            execution_id: job.execution_id.to_string(),
+            step: job.step,
+            tenant: job.tenant,
+            config: job.config,
             prepared: prepared.map(|bytes| bytes.to_vec()),
-            args: request.args.to_string(),
+            args: job.args,
         };
         // The timer covers what ticks can't: a guest that waits in a host call.
         let answer = tokio::time::timeout_at(deadline, async {
@@ -190,7 +196,7 @@ impl InProcess {
         usage.memory_bytes = limiter.peak_memory;
         match answer {
             Err(_) => Err(out_of_time(limits)),
-            Ok(Ok(Ok(output))) => parse(output, limits),
+            Ok(Ok(Ok(output))) => Ok(output.data),
             Ok(Ok(Err(error))) => Err(match (tool_error(error, limits), limiter.error()) {
                 // Python's way to say that the sandbox gave it no more memory.
                 (error, Some(limit)) if error.kind == "MemoryError" => limit,
@@ -201,32 +207,15 @@ impl InProcess {
     }
 }
 
-#[async_trait]
-impl StepRunner for InProcess {
-    fn tools(&self) -> Vec<String> {
-        self.tools.keys().cloned().collect()
-    }
+/// Preparing a configuration reaches nothing.
+struct Nobody;
 
-    async fn run(&self, request: StepRequest) -> StepOutcome {
-        let started = Instant::now();
-        let log = Log::new(request.limits.log_bytes);
-        let mut usage = Usage::default();
-        let result = match self.tools.get(&request.tool) {
-            Some(tool) => {
-                let _slot = self.slots.acquire().await.expect("never closed");
-                self.call(tool, request, log.clone(), &mut usage).await
-            }
-            None => Err(StepError::new(
-                ErrorCategory::Internal,
-                format!("there is no tool `{}` here", request.tool),
-            )),
-        };
-        usage.duration = started.elapsed();
-        StepOutcome {
-            result,
-            log: log.take(),
-            usage,
-        }
+#[async_trait::async_trait]
+impl Backend for Nobody {
+    async fn call(&mut self, _: Call) -> Result<Answer, Error> {
+        Err(Error::AccessDenied(
+            "a configuration is prepared without any credential".into(),
+        ))
     }
 }
 
@@ -237,25 +226,6 @@ fn host_call_bytes(limits: Limits) -> usize {
         .output_bytes
         .saturating_mul(2)
         .saturating_add(1 << 20)
-}
-
-fn parse(output: Output, limits: Limits) -> Result<Value, StepError> {
-    if output.data.len() > limits.output_bytes {
-        return Err(StepError::new(
-            ErrorCategory::Limit,
-            format!(
-                "the step's result is {} bytes of JSON, more than its limit output_bytes = {}; return less, or ask for a higher output_bytes",
-                output.data.len(),
-                limits.output_bytes
-            ),
-        ));
-    }
-    serde_json::from_str(&output.data).map_err(|e| {
-        StepError::new(
-            ErrorCategory::Trap,
-            format!("the tool returned text that is not JSON: {e}"),
-        )
-    })
 }
 
 fn tool_error(error: ToolError, limits: Limits) -> StepError {

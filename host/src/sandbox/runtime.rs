@@ -60,19 +60,25 @@ pub(super) fn error(error: wasmtime::Error) -> anyhow::Error {
     anyhow::Error::from_boxed(error.into_boxed_dyn_error())
 }
 
-/// Makes the engine and starts the thread that ticks it, which ends when the
-/// engine is dropped.
+/// Makes the engine. Nothing runs in it before it is [`tick`]ed.
 pub(super) fn engine() -> Result<Engine> {
-    let engine = Engine::new(&config())?;
+    Engine::new(&config())
+}
+
+/// Starts the thread that ticks the engine, which ends when the engine is dropped.
+/// The thread runs when this returns: what starts a thread may be forbidden next.
+pub(super) fn tick(engine: &Engine) -> std::io::Result<()> {
     let weak = engine.weak();
+    let (started, running) = std::sync::mpsc::channel();
     std::thread::Builder::new()
         .name("noetl-epoch".into())
         .spawn(move || {
+            let _ = started.send(());
             while let Some(engine) = weak.upgrade() {
                 engine.increment_epoch();
                 drop(engine);
                 std::thread::sleep(TICK);
             }
         })?;
-    Ok(engine)
+    running.recv().map_err(std::io::Error::other)
 }

@@ -52,17 +52,12 @@ pub struct StepOutcome {
 }
 
 /// What a step used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// From the request to the answer, instantiation and tear-down included.
-    #[serde(rename = "duration_us", serialize_with = "as_micros")]
     pub duration: Duration,
     /// The instance's linear memory at its largest, in bytes.
     pub memory_bytes: usize,
-}
-
-fn as_micros<S: serde::Serializer>(duration: &Duration, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_u64(duration.as_micros() as u64)
 }
 
 /// Why a step has no result.

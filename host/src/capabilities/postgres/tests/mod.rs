@@ -7,12 +7,13 @@ mod values;
 use std::sync::Mutex as StdMutex;
 use std::time::Duration;
 
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::WasiCtxBuilder;
 
 use super::*;
+use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
-use crate::wit::noetl::tool::postgres::{DbError, DbValue};
+use crate::wit::noetl::tool::postgres::{DbError, DbValue, HostConnection, HostTransaction};
 
 /// The server to test with.
 fn url() -> String {
@@ -73,13 +74,13 @@ impl Bench {
             table: ResourceTable::new(),
             wasi: WasiCtxBuilder::new().build(),
             log: Log::new(1000),
-            postgres: Postgres::new(
+            postgres: Box::new(Postgres::new(
                 self.pools.clone(),
                 "t",
                 grant,
                 self.limits,
                 Instant::now() + self.deadline,
-            ),
+            )),
         }
     }
 }
