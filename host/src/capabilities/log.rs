@@ -62,7 +62,7 @@ impl Log {
             entries.push(Entry {
                 level: "warn",
                 message: format!(
-                    "the log is full (limit log_bytes = {}): {} more entries were dropped",
+                    "the log is full (limit log = {} bytes): {} more entries were dropped",
                     self.max_bytes, inner.dropped
                 ),
             });

@@ -4,14 +4,15 @@
 //! or in another one is a choice of runner, which the engine does not see.
 
 mod components;
+mod cpu;
 mod in_process;
-mod limits;
+mod limiter;
 mod linker;
 mod prepared;
 mod runtime;
 mod step;
 
+pub use crate::limits::{Limit, Limits};
 pub use components::{ComponentCache, Loaded};
 pub use in_process::InProcess;
-pub use limits::Limits;
 pub use step::{ErrorCategory, StepError, StepOutcome, StepRequest, StepRunner, Usage};
