@@ -16,3 +16,4 @@ pub mod sandbox;
 pub mod store;
 pub mod template;
 pub mod wit;
+pub mod yaml;
