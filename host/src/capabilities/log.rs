@@ -115,7 +115,7 @@ impl Written {
             entries.push(Entry {
                 level: Level::Warn,
                 message: format!(
-                    "the log is full (limit log_bytes = {max_bytes}): {dropped} more entries were dropped"
+                    "the log is full (limit log = {max_bytes} bytes): {dropped} more entries were dropped"
                 ),
             });
         }

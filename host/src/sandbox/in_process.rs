@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use wasmtime::component::{Component, ComponentExportIndex, Linker};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
+use super::cpu::CpuMeter;
 use super::job::{Done, Job};
-use super::limits::Limiter;
+use super::limiter::{Limiter, exceeded};
 use super::linker::linker;
 use super::prepared::{Key, PreparedCache};
-use super::runtime::SLOTS;
-use super::{ErrorCategory, Limits, StepError, Usage};
+use super::runtime::{SLOTS, WASM_STACK};
+use super::{ErrorCategory, Limit, Limits, StepError, Usage};
 use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
 use crate::capabilities::postgres::{Answer, Backend, Call};
@@ -23,8 +24,33 @@ use crate::wit::noetl::tool::types::{Invocation, ToolError};
 
 /// What a store holds while a step runs.
 pub(super) struct Running {
-    pub(super) state: StepState,
+    state: StepState,
     limiter: Limiter,
+    host_calls: u64,
+}
+
+impl Running {
+    /// What the host serves a call of the instance with. Each call counts.
+    pub(super) fn host(&mut self) -> &mut StepState {
+        self.host_calls += 1;
+        &mut self.state
+    }
+}
+
+/// One step, as far as its instances have it in common.
+struct Bounds {
+    limits: Limits,
+    deadline: Instant,
+    cpu: CpuMeter,
+}
+
+impl Bounds {
+    /// Runs an instance, `None` if the step's time is over first: ticks don't
+    /// end a guest that waits in a host call.
+    async fn run<F: Future>(&self, instance: F) -> Option<F::Output> {
+        let run = self.cpu.measure(instance);
+        tokio::time::timeout_at(self.deadline, run).await.ok()
+    }
 }
 
 /// A tool whose imports are resolved.
@@ -79,7 +105,7 @@ impl Instances {
     /// Runs a step in an instance of its own, with `postgres` to answer its calls.
     pub async fn run(&self, job: Job, postgres: Box<dyn Backend>) -> Done {
         let started = Instant::now();
-        let log = Log::new(job.limits.log_bytes);
+        let log = Log::new(usize::try_from(job.limits.log).unwrap_or(usize::MAX));
         let mut usage = Usage::default();
         let result = match self.tools.get(&job.tool) {
             Some(tool) => {
@@ -100,38 +126,44 @@ impl Instances {
         }
     }
 
-    /// A store for one call of a tool, which ends at `deadline`.
-    fn store(
-        &self,
-        limits: Limits,
-        deadline: Instant,
-        log: Log,
-        postgres: Box<dyn Backend>,
-    ) -> Store<Running> {
+    /// A store for one instance of a tool.
+    fn store(&self, bounds: &Bounds, log: Log, postgres: Box<dyn Backend>) -> Store<Running> {
+        let Bounds {
+            limits, deadline, ..
+        } = *bounds;
         let mut store = Store::new(
             &self.engine,
             Running {
                 state: StepState::new(log, postgres),
                 limiter: Limiter::new(limits),
+                host_calls: 0,
             },
         );
         store.limiter(|running| &mut running.limiter);
-        store.set_hostcall_fuel(host_call_bytes(limits));
+        store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
         store.set_epoch_deadline(1);
-        // Every tick a guest lets others run, and is stopped if its time is over.
-        store.epoch_deadline_callback(move |_| {
-            Ok(if Instant::now() >= deadline {
-                UpdateDeadline::Interrupt
+        // Every tick a guest lets others run, and is stopped if it is over a limit.
+        let cpu = bounds.cpu.clone();
+        store.epoch_deadline_callback(move |mut store| {
+            let running = store.data_mut();
+            let over = if Instant::now() >= deadline {
+                Limit::Time
+            } else if cpu.spent_so_far() >= limits.cpu {
+                Limit::Cpu
+            } else if running.host_calls > limits.host_calls {
+                Limit::HostCalls
             } else {
-                UpdateDeadline::Yield(1)
-            })
+                return Ok(UpdateDeadline::Yield(1));
+            };
+            running.limiter.exceed(over);
+            Ok(UpdateDeadline::Interrupt)
         });
         store
     }
 
     /// What the tool makes of the step's configuration, in an instance of its
     /// own, unless it is known already.
-    async fn prepared(&self, tool: &Tool, job: &Job, deadline: Instant) -> Option<Arc<[u8]>> {
+    async fn prepared(&self, tool: &Tool, job: &Job, bounds: &Bounds) -> Option<Arc<[u8]>> {
         let prepare = tool.prepare.as_ref()?;
         if !PreparedCache::takes(&job.config) {
             return None;
@@ -144,21 +176,23 @@ impl Instances {
         if let Some(prepared) = self.prepared.get(&key) {
             return prepared;
         }
-        let mut store = self.store(job.limits, deadline, Log::new(0), Box::new(Nobody));
-        let answer = tokio::time::timeout_at(deadline, async {
-            let instance = tool
-                .pre
-                .instance_pre()
-                .instantiate_async(&mut store)
-                .await?;
-            let prepare = instance
-                .get_typed_func::<(&str,), (Result<Vec<u8>, ToolError>,)>(&mut store, prepare)?;
-            prepare.call_async(&mut store, (&job.config,)).await
-        })
-        .await;
+        let mut store = self.store(bounds, Log::new(0), Box::new(Nobody));
+        let answer = bounds
+            .run(async {
+                let instance = tool
+                    .pre
+                    .instance_pre()
+                    .instantiate_async(&mut store)
+                    .await?;
+                let prepare = instance.get_typed_func::<(&str,), (Result<Vec<u8>, ToolError>,)>(
+                    &mut store, prepare,
+                )?;
+                prepare.call_async(&mut store, (&job.config,)).await
+            })
+            .await;
         // What went wrong goes wrong again when the step runs, and is told then.
         let prepared = match answer {
-            Ok(Ok((Ok(bytes),))) => Some(bytes.into()),
+            Some(Ok((Ok(bytes),))) => Some(bytes.into()),
             _ => None,
         };
         self.prepared.put(key, prepared.clone());
@@ -174,9 +208,13 @@ impl Instances {
         usage: &mut Usage,
     ) -> Result<String, StepError> {
         let limits = job.limits;
-        let deadline = Instant::now() + limits.time;
-        let prepared = self.prepared(tool, &job, deadline).await;
-        let mut store = self.store(limits, deadline, log, postgres);
+        let bounds = Bounds {
+            limits,
+            deadline: Instant::now() + limits.time,
+            cpu: CpuMeter::default(),
+        };
+        let prepared = self.prepared(tool, &job, &bounds).await;
+        let mut store = self.store(&bounds, log, postgres);
         let invocation = Invocation {
             execution_id: job.execution_id.to_string(),
             step: job.step,
@@ -185,24 +223,35 @@ impl Instances {
             prepared: prepared.map(|bytes| bytes.to_vec()),
             args: job.args,
         };
-        // The timer covers what ticks can't: a guest that waits in a host call.
-        let answer = tokio::time::timeout_at(deadline, async {
-            let tool = tool.pre.instantiate_async(&mut store).await?;
-            tool.call_run(&mut store, &invocation).await
-        })
-        .await;
+        let answer = bounds
+            .run(async {
+                let tool = tool.pre.instantiate_async(&mut store).await?;
+                tool.call_run(&mut store, &invocation).await
+            })
+            .await;
 
-        let limiter = &store.data().limiter;
-        usage.memory_bytes = limiter.peak_memory;
+        let running = store.data();
+        usage.cpu = bounds.cpu.spent();
+        usage.memory_bytes = running.limiter.peak_memory;
+        usage.host_calls = running.host_calls;
         match answer {
-            Err(_) => Err(out_of_time(limits)),
-            Ok(Ok(Ok(output))) => Ok(output.data),
-            Ok(Ok(Err(error))) => Err(match (tool_error(error, limits), limiter.error()) {
-                // Python's way to say that the sandbox gave it no more memory.
-                (error, Some(limit)) if error.kind == "MemoryError" => limit,
-                (error, _) => error,
-            }),
-            Ok(Err(error)) => Err(limiter.error().unwrap_or_else(|| trap(&error, limits))),
+            None => Err(exceeded(limits, Limit::Time)),
+            // It was done before a tick came.
+            Some(Ok(_)) if running.host_calls > limits.host_calls => {
+                Err(exceeded(limits, Limit::HostCalls))
+            }
+            Some(Ok(Ok(output))) => Ok(output.data),
+            Some(Ok(Err(error))) => {
+                Err(match (tool_error(error, limits), running.limiter.error()) {
+                    // Python's way to say that the sandbox gave it no more memory.
+                    (error, Some(limit)) if error.kind == "MemoryError" => limit,
+                    (error, _) => error,
+                })
+            }
+            Some(Err(error)) => {
+                let known = running.limiter.error();
+                Err(known.unwrap_or_else(|| trap(&error, limits)))
+            }
         }
     }
 }
@@ -219,15 +268,6 @@ impl Backend for Nobody {
     }
 }
 
-/// What one call between the instance and the host may move: the largest result
-/// and something for the rest.
-fn host_call_bytes(limits: Limits) -> usize {
-    limits
-        .output_bytes
-        .saturating_mul(2)
-        .saturating_add(1 << 20)
-}
-
 fn tool_error(error: ToolError, limits: Limits) -> StepError {
     match error {
         ToolError::InvalidInput(m) => StepError::new(ErrorCategory::InvalidInput, m),
@@ -241,41 +281,32 @@ fn tool_error(error: ToolError, limits: Limits) -> StepError {
             code: failure.code,
             details: failure
                 .details
-                .filter(|details| details.len() <= limits.output_bytes)
+                .filter(|details| details.len() as u64 <= limits.output)
                 .and_then(|details| serde_json::from_str(&details).ok()),
         },
     }
 }
 
-fn out_of_time(limits: Limits) -> StepError {
-    StepError::new(
-        ErrorCategory::Timeout,
-        format!(
-            "the step was stopped after its limit time = {} ms; make it shorter, or ask for a higher time",
-            limits.time.as_millis()
-        ),
-    )
-}
-
 fn trap(error: &wasmtime::Error, limits: Limits) -> StepError {
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => out_of_time(limits),
-        Some(Trap::StackOverflow) => StepError::new(
-            ErrorCategory::Limit,
-            "the step's calls went deeper than its stack; recurse less deeply",
-        ),
-        // The error has no type that could be asked for.
-        _ if error.to_string().contains("fuel allocated for hostcalls") => StepError::new(
+    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
+        return StepError::new(
             ErrorCategory::Limit,
             format!(
-                "one call between the tool and the host moved more than its limit of {} bytes, which follows from output_bytes = {}; move less at once, or ask for a higher output_bytes",
-                host_call_bytes(limits),
-                limits.output_bytes
+                "the step's calls went deeper than the stack of {} MiB that every tool has; recurse less deeply",
+                WASM_STACK >> 20
             ),
-        ),
-        _ => StepError::new(
+        );
+    }
+    // These errors have no type that could be asked for.
+    let text = error.root_cause().to_string();
+    if text.contains("fuel allocated for hostcalls") {
+        exceeded(limits, Limit::HostCallBytes)
+    } else if text.contains("instance count too high") {
+        exceeded(limits, Limit::Instances)
+    } else {
+        StepError::new(
             ErrorCategory::Trap,
-            format!("the tool's instance broke: {}", error.root_cause()),
-        ),
+            format!("the tool's instance broke: {text}"),
+        )
     }
 }

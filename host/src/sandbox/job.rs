@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, Usage};
+use super::limiter::exceeded;
+use super::{ErrorCategory, Limit, Limits, StepError, StepOutcome, StepRequest, Usage};
 use crate::capabilities::log::Written;
 
 /// A step, as it goes in.
@@ -19,15 +20,15 @@ pub(super) struct Job {
     pub limits: Limits,
 }
 
-impl From<StepRequest> for Job {
-    fn from(request: StepRequest) -> Self {
+impl From<&StepRequest> for Job {
+    fn from(request: &StepRequest) -> Self {
         Self {
+            tool: request.tool.clone(),
+            tenant: request.tenant.clone(),
+            execution_id: request.execution_id,
+            step: request.step.clone(),
             config: request.config.to_string(),
             args: request.args.to_string(),
-            tool: request.tool,
-            tenant: request.tenant,
-            execution_id: request.execution_id,
-            step: request.step,
             limits: request.limits,
         }
     }
@@ -50,22 +51,17 @@ impl Done {
                 .result
                 .map_err(|error| bounded(error, limits))
                 .and_then(|text| parse(&text, limits)),
-            log: self.log.admit(limits.log_bytes),
+            log: self
+                .log
+                .admit(usize::try_from(limits.log).unwrap_or(usize::MAX)),
             usage: self.usage,
         }
     }
 }
 
 fn parse(text: &str, limits: Limits) -> Result<serde_json::Value, StepError> {
-    if text.len() > limits.output_bytes {
-        return Err(StepError::new(
-            ErrorCategory::Limit,
-            format!(
-                "the step's result is {} bytes of JSON, more than its limit output_bytes = {}; return less, or ask for a higher output_bytes",
-                text.len(),
-                limits.output_bytes
-            ),
-        ));
+    if text.len() as u64 > limits.output {
+        return Err(exceeded(limits, Limit::Output));
     }
     serde_json::from_str(text).map_err(|e| {
         StepError::new(
@@ -77,21 +73,22 @@ fn parse(text: &str, limits: Limits) -> Result<serde_json::Value, StepError> {
 
 /// The error with no more text than a result may have.
 fn bounded(mut error: StepError, limits: Limits) -> StepError {
+    let most = usize::try_from(limits.output).unwrap_or(usize::MAX);
     for text in [&mut error.kind, &mut error.message] {
-        cut(text, limits.output_bytes);
+        cut(text, most);
     }
     if let Some(code) = &mut error.code {
         cut(code, 100);
     }
     error.details = error
         .details
-        .filter(|details| details.to_string().len() <= limits.output_bytes);
+        .filter(|details| details.to_string().len() <= most);
     error
 }
 
-fn cut(text: &mut String, max: usize) {
-    if text.len() > max {
-        text.truncate(text.floor_char_boundary(max));
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
         text.push('…');
     }
 }

@@ -1,6 +1,7 @@
 //! The runner whose instances live in this process.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -10,8 +11,8 @@ use super::components::{ComponentCache, Loaded};
 use super::in_process::Instances;
 use super::job::Job;
 use super::runtime::{engine, error, tick};
-use super::{Limits, StepOutcome, StepRequest, StepRunner};
-use crate::capabilities::postgres::{self, Backend, Grant, Pools, Postgres};
+use super::{StepOutcome, StepRequest, StepRunner};
+use crate::capabilities::postgres::{Backend, Pools, Postgres};
 
 /// Runs steps in this process: for benchmarks, and for tests of the sandbox's
 /// first wall. A server has [`super::Workers`].
@@ -57,21 +58,21 @@ impl StepRunner for InProcess {
 
     async fn run(&self, request: StepRequest) -> StepOutcome {
         let limits = request.limits;
-        let postgres = postgres(&self.pools, &request.tenant, limits);
+        let postgres = postgres(&self.pools, &request);
         self.instances
-            .run(Job::from(request), postgres)
+            .run(Job::from(&request), postgres)
             .await
             .admit(limits)
     }
 }
 
 /// Who answers the calls of a step that starts now.
-pub(super) fn postgres(pools: &Pools, tenant: &str, limits: Limits) -> Box<dyn Backend> {
+pub(super) fn postgres(pools: &Pools, request: &StepRequest) -> Box<dyn Backend> {
     Box::new(Postgres::new(
         pools.clone(),
-        tenant,
-        Grant::All,
-        postgres::Limits::default(),
-        (Instant::now() + limits.time).into_std(),
+        request.caller(),
+        Arc::clone(&request.grant),
+        request.limits,
+        (Instant::now() + request.limits.time).into_std(),
     ))
 }

@@ -5,9 +5,10 @@
 
 mod compile;
 mod components;
+mod cpu;
 mod in_process;
 mod job;
-mod limits;
+mod limiter;
 mod linker;
 mod local;
 mod lockdown;
@@ -16,9 +17,9 @@ mod runtime;
 mod step;
 mod worker;
 
+pub use crate::limits::{Limit, Limits};
 pub use compile::{COMPILE, compiler};
 pub use components::Loaded;
-pub use limits::Limits;
 pub use local::InProcess;
 pub use lockdown::{Confinement, Lockdown, Mechanism};
 pub use step::{ErrorCategory, StepError, StepOutcome, StepRequest, StepRunner, Usage};

@@ -20,7 +20,7 @@ mod temporal;
 mod tests;
 mod types;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,60 +33,17 @@ pub use call::{Answer, Backend, Call, Handle};
 pub use host::{Connection, Transaction};
 pub use pool::{CredentialSource, PoolSettings, Pools, Secret};
 
+use crate::grants::{Caller, Grant};
+use crate::limits::{Limit, Limits};
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 use parameter::Binary;
 use session::{Room, Session};
 
-/// Which credentials a step may use, by their aliases.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Grant {
-    /// Every credential of its tenant.
-    All,
-    /// Only these; `Only(BTreeSet::new())` is none.
-    Only(BTreeSet<String>),
-}
-
-impl Grant {
-    fn allows(&self, alias: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(aliases) => aliases.contains(alias),
-        }
-    }
-}
-
-/// What a step may take of PostgreSQL, all its calls together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Statements and transactions begun.
-    pub calls: u64,
-    /// Connections held at the same time.
-    pub connections: u64,
-    /// Bytes of one statement with its parameters.
-    pub statement_bytes: u64,
-    /// Rows of all results.
-    pub rows: u64,
-    /// Bytes of all results, as PostgreSQL sends them.
-    pub bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            calls: 1_000,
-            connections: 4,
-            statement_bytes: 4 << 20,
-            rows: 10_000,
-            bytes: 16 << 20,
-        }
-    }
-}
-
 /// The step's way to PostgreSQL: every call is checked here, whoever makes it.
 pub struct Postgres {
     pools: Pools,
-    tenant: String,
-    grant: Grant,
+    caller: Caller,
+    grant: Arc<Grant>,
     limits: Limits,
     deadline: Instant,
     calls: u64,
@@ -105,17 +62,17 @@ pub struct Postgres {
 type Lent = Arc<Mutex<Session>>;
 
 impl Postgres {
-    /// For one step of `tenant`, which ends at `deadline`: no call outlives it.
+    /// For one step, which ends at `deadline`: no call outlives it.
     pub fn new(
         pools: Pools,
-        tenant: impl Into<String>,
-        grant: Grant,
+        caller: Caller,
+        grant: Arc<Grant>,
         limits: Limits,
         deadline: Instant,
     ) -> Self {
         Self {
             pools,
-            tenant: tenant.into(),
+            caller,
             grant,
             limits,
             deadline,
@@ -131,27 +88,20 @@ impl Postgres {
 
     async fn open(&mut self, alias: &str) -> Result<Handle, Error> {
         self.count_call()?;
-        let max = self.limits.connections;
-        if Arc::strong_count(&self.open) as u64 > max {
-            return Err(Error::Limit(format!(
-                "a step may hold {max} connections at the same time (limit postgres_connections)"
-            )));
+        if Arc::strong_count(&self.open) as u64 > self.limits.postgres_connections {
+            return Err(self.exceeded(Limit::PostgresConnections));
         }
         // A credential that is not granted and one that is not there look alike.
         let denied = || {
-            tracing::warn!(
-                tenant = self.tenant,
-                credential = alias,
-                "postgres: access denied"
-            );
+            self.caller.denied("credential", alias);
             Error::AccessDenied(format!(
                 "there is no credential `{alias}`, or this step may not use it"
             ))
         };
-        if !self.grant.allows(alias) {
+        if !self.grant.credentials.allows(alias) {
             return Err(denied());
         }
-        let found = self.pools.find(&self.tenant, alias);
+        let found = self.pools.find(&self.caller.tenant, alias);
         let found = tokio::time::timeout_at(self.deadline.into(), found).await;
         let found = found.map_err(|_| {
             Error::Timeout("the step's time was over before the credential was found".into())
@@ -250,19 +200,14 @@ impl Postgres {
         parameters: &[ParameterValue],
     ) -> Result<RowSet, Error> {
         self.count_call()?;
-        let max = self.limits.statement_bytes;
         let bytes = statement.len() as u64 + parameters.iter().map(size).sum::<u64>();
-        if bytes > max {
-            return Err(Error::Limit(format!(
-                "the statement and its parameters have {bytes} bytes; \
-                 {max} are allowed (limit postgres_statement_bytes)"
-            )));
+        if bytes > self.limits.postgres_statement_bytes {
+            return Err(self.exceeded(Limit::PostgresStatementBytes));
         }
         let room = Room {
-            rows: self.limits.rows.saturating_sub(self.rows),
-            bytes: self.limits.bytes.saturating_sub(self.bytes),
-            max_rows: self.limits.rows,
-            max_bytes: self.limits.bytes,
+            rows: self.limits.postgres_rows.saturating_sub(self.rows),
+            bytes: self.limits.postgres_bytes.saturating_sub(self.bytes),
+            limits: self.limits,
         };
         let answer = session
             .query(statement, parameters, room, self.deadline)
@@ -274,13 +219,14 @@ impl Postgres {
 
     fn count_call(&mut self) -> Result<(), Error> {
         self.calls += 1;
-        if self.calls > self.limits.calls {
-            return Err(Error::Limit(format!(
-                "a step may call PostgreSQL {} times (limit postgres_calls)",
-                self.limits.calls
-            )));
+        if self.calls > self.limits.postgres_calls {
+            return Err(self.exceeded(Limit::PostgresCalls));
         }
         Ok(())
+    }
+
+    fn exceeded(&self, limit: Limit) -> Error {
+        Error::Limit(self.limits.exceeded(limit))
     }
 }
 

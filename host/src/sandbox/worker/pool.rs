@@ -185,7 +185,8 @@ impl Workers {
     }
 
     /// Runs a step in one worker.
-    async fn attempt(&self, job: &Job, deadline: Instant) -> Result<Done, Lost> {
+    async fn attempt(&self, request: &StepRequest, job: &Job) -> Result<Done, Lost> {
+        let deadline = Instant::now() + request.limits.time;
         let worker = tokio::time::timeout_at(deadline, self.places.worker());
         let Ok(link) = worker.await else {
             return Err(Lost {
@@ -196,7 +197,7 @@ impl Workers {
         let Some(mut run) = link.run(|id| ToWorker::Run(id, job.clone())) else {
             return Err(Lost::of(&link, false));
         };
-        let mut postgres = postgres(&self.pools, &job.tenant, job.limits);
+        let mut postgres = postgres(&self.pools, request);
         let mut touched = false;
         let talk = async {
             let mut said = run.hear().await;
@@ -298,11 +299,11 @@ impl StepRunner for Workers {
     async fn run(&self, request: StepRequest) -> StepOutcome {
         let started = Instant::now();
         let limits = request.limits;
-        let job = Job::from(request);
+        let job = Job::from(&request);
         let mut attempts = 0;
         let mut done = loop {
             attempts += 1;
-            match self.attempt(&job, started + limits.time).await {
+            match self.attempt(&request, &job).await {
                 Ok(done) => break done,
                 Err(lost) if !lost.touched && attempts < ATTEMPTS => {}
                 Err(lost) => {
