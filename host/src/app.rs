@@ -27,8 +27,10 @@ pub struct AppConfig {
     pub database_url: String,
     /// Where the tools' components lie: `NAME.wasm` is the tool `NAME`.
     pub components: PathBuf,
-    /// Where compiled components are kept.
-    pub cache_dir: PathBuf,
+    /// The processes that run steps, and where compiled components are kept.
+    pub workers: WorkerSettings,
+    /// Whether to refuse to start where the kernel lacks what confines a worker.
+    pub require_isolation: bool,
     /// Whether to serve the examples and the stand-in for an identity provider.
     pub dev: bool,
 }
@@ -86,7 +88,7 @@ impl App {
             Arc::new(StoredCredentials(store.clone())),
             PoolSettings::default(),
         );
-        let settings = WorkerSettings::new(config.cache_dir);
+        let settings = config.workers;
         let mut compiled = Vec::new();
         for (name, wasm) in tools(&config.components)? {
             let started = Instant::now();
@@ -99,10 +101,16 @@ impl App {
         let started = Instant::now();
         let count = settings.workers;
         let runner = Workers::start(settings, compiled, pools.clone()).await?;
+        let confinement = runner.confinement();
         progress(
-            &format!("{count} sandbox workers, {}", runner.confinement()),
+            &format!("{count} sandbox workers, {confinement}"),
             started.elapsed(),
         );
+        if config.require_isolation && confinement.missing().next().is_some() {
+            anyhow::bail!(
+                "the sandbox workers are {confinement}; --require-isolation wants all of it"
+            );
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 engine: Engine::new(Arc::new(runner), store.clone()),

@@ -13,6 +13,7 @@ use super::embedded::{Embedded, Options};
 use super::failure::Failure;
 use super::terminal::{note, timed};
 use crate::app::{App, AppConfig};
+use crate::sandbox::WorkerSettings;
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
@@ -28,6 +29,38 @@ pub struct LocalOptions {
     /// Where compiled components are kept; only this account may write there [default: ~/.cache/noetl/compiled]
     #[arg(long, env = "NOETL_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
+    /// Processes that run steps [default: one for each core]
+    #[arg(long, env = "NOETL_WORKERS", value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+    /// Refuses to start where the kernel lacks a mechanism that confines steps (see `noetl doctor`)
+    #[arg(long, env = "NOETL_REQUIRE_ISOLATION")]
+    require_isolation: bool,
+}
+
+impl LocalOptions {
+    /// What is needed to start workers.
+    ///
+    /// # Errors
+    /// There is no place for compiled components.
+    pub fn workers(&self) -> anyhow::Result<WorkerSettings> {
+        let cache_dir = match &self.cache_dir {
+            Some(directory) => directory.clone(),
+            None => default_cache_dir()?,
+        };
+        let mut settings = WorkerSettings::new(cache_dir);
+        if let Some(workers) = self.workers {
+            settings.workers = workers.into();
+        }
+        Ok(settings)
+    }
+
+    /// Where the tools lie.
+    ///
+    /// # Errors
+    /// They are nowhere.
+    pub fn components(&self) -> anyhow::Result<PathBuf> {
+        self.components.directory()
+    }
 }
 
 /// A started application and its client.
@@ -48,11 +81,8 @@ impl Local {
         dev: bool,
         say: &dyn Fn(&str),
     ) -> anyhow::Result<Local> {
-        let components = options.components.directory()?;
-        let cache_dir = match &options.cache_dir {
-            Some(directory) => directory.clone(),
-            None => default_cache_dir()?,
-        };
+        let components = options.components()?;
+        let workers = options.workers()?;
         let embedded = match options.database_url {
             Some(_) => None,
             None => Some(start_database(say).await?),
@@ -65,7 +95,8 @@ impl Local {
         let config = AppConfig {
             database_url,
             components,
-            cache_dir,
+            workers,
+            require_isolation: options.require_isolation,
             dev,
         };
         let progress = |text: &str, duration: Duration| say(&timed(text, duration));

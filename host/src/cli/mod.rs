@@ -4,6 +4,7 @@ mod client;
 mod components;
 mod connect;
 mod credential;
+mod doctor;
 pub mod embedded;
 mod execute;
 mod execution;
@@ -51,6 +52,8 @@ enum Command {
     /// See what is registered
     #[command(subcommand)]
     Playbook(playbook::Playbook),
+    /// Check what this machine gives the sandbox
+    Doctor(doctor::Doctor),
     /// Print the version
     Version,
     /// Run a command with a PostgreSQL of its own in NOETL_TEST_DATABASE_URL
@@ -93,6 +96,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Validate(command) => command.run(),
         Command::Credential(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
+        Command::Doctor(command) => command.run().await,
         Command::Version => {
             terminal::out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)

@@ -77,7 +77,8 @@ impl ComponentCache {
         }
         Ok(Self {
             engine: engine.clone(),
-            dir: dir.to_path_buf(),
+            // Workers are somewhere else.
+            dir: std::path::absolute(dir)?,
             compiler,
         })
     }

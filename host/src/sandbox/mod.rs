@@ -23,4 +23,4 @@ pub use components::Loaded;
 pub use local::InProcess;
 pub use lockdown::{Confinement, Lockdown, Mechanism};
 pub use step::{ErrorCategory, StepError, StepOutcome, StepRequest, StepRunner, Usage};
-pub use worker::{Tool, WORKER, WorkerSettings, Workers, worker};
+pub use worker::{Tool, WORKER, WorkerSettings, Workers, worker, worker_command};

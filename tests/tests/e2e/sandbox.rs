@@ -22,7 +22,7 @@ fn pools() -> Pools {
     Pools::new(Arc::new(NoCredentials), PoolSettings::default())
 }
 
-fn components() -> PathBuf {
+pub(crate) fn components() -> PathBuf {
     std::env::var_os("NOETL_COMPONENTS")
         .map(PathBuf::from)
         .expect("NOETL_COMPONENTS names the tools; `make test` sets it")
@@ -34,7 +34,7 @@ pub(crate) struct Sandbox {
     runner: InProcess,
 }
 
-static CACHE: LazyLock<tempfile::TempDir> =
+pub(crate) static CACHE: LazyLock<tempfile::TempDir> =
     LazyLock::new(|| tempfile::tempdir().expect("a temporary directory"));
 
 impl Sandbox {

@@ -13,4 +13,4 @@ mod protocol;
 
 pub use inside::worker;
 pub use pool::{Tool, WorkerSettings, Workers};
-pub use process::WORKER;
+pub use process::{WORKER, worker_command};

@@ -156,13 +156,19 @@ impl Workers {
         });
         let mut keepers = JoinSet::new();
         for (place, process) in processes.into_iter().enumerate() {
-            keepers.spawn(keep(
-                Arc::clone(&places),
-                place,
-                process,
-                settings.program.clone(),
-                Arc::clone(&tools),
-            ));
+            let (link, life) = Link::new(process);
+            places.fill(place, Some(Arc::clone(&link)));
+            let (places, tools) = (Arc::clone(&places), Arc::clone(&tools));
+            let program = settings.program.clone();
+            keepers.spawn(async move {
+                attend(&places, place, link, life).await;
+                loop {
+                    let process = restart(&program, &tools).await;
+                    let (link, life) = Link::new(process);
+                    places.fill(place, Some(Arc::clone(&link)));
+                    attend(&places, place, link, life).await;
+                }
+            });
         }
         Ok(Self {
             places,
@@ -171,6 +177,19 @@ impl Workers {
             confinement,
             _keepers: keepers,
         })
+    }
+
+    /// Starts one worker, and tells how it is confined.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn probe(settings: &WorkerSettings, tools: &[Tool]) -> anyhow::Result<Confinement> {
+        let tools: Vec<_> = tools
+            .iter()
+            .map(|tool| (tool.name.clone(), tool.code.clone()))
+            .collect();
+        let process = process::start(&settings.program, &tools).await?;
+        Ok(process.confinement)
     }
 
     /// How the workers are confined.
@@ -320,30 +339,24 @@ impl StepRunner for Workers {
     }
 }
 
-/// Fills a place for as long as it is there.
-async fn keep(
-    places: Arc<Places>,
-    place: usize,
-    mut process: Process,
-    program: PathBuf,
-    tools: Arc<[(String, PathBuf)]>,
-) {
+/// Lives with a worker until it is gone.
+async fn attend(places: &Places, place: usize, link: Arc<Link>, life: impl Future<Output = ()>) {
+    let started = Instant::now();
+    life.await;
+    places.fill(place, None);
+    tracing::warn!(pid = link.pid, "a sandbox worker is gone: {}", link.why());
+    if started.elapsed() < PAUSE {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A new worker, however long it takes to get one.
+async fn restart(program: &Path, tools: &[(String, PathBuf)]) -> Process {
     loop {
-        let started = Instant::now();
-        let (link, life) = Link::new(process);
-        places.fill(place, Some(Arc::clone(&link)));
-        life.await;
-        places.fill(place, None);
-        tracing::warn!(pid = link.pid, "a sandbox worker is gone: {}", link.why());
-        if started.elapsed() < PAUSE {
-            tokio::time::sleep(PAUSE).await;
+        match process::start(program, tools).await {
+            Ok(process) => return process,
+            Err(error) => tracing::error!("{error:#}"),
         }
-        process = loop {
-            match process::start(&program, &tools).await {
-                Ok(process) => break process,
-                Err(error) => tracing::error!("{error:#}"),
-            }
-            tokio::time::sleep(PAUSE).await;
-        };
+        tokio::time::sleep(PAUSE).await;
     }
 }

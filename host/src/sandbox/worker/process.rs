@@ -31,21 +31,28 @@ pub(super) struct Process {
     pub confinement: Confinement,
 }
 
-/// Starts a worker and waits until it is ready. It gets a socket, and nothing
-/// else: no environment, no directory, no open file.
-pub(super) async fn start(program: &Path, tools: &[(String, PathBuf)]) -> anyhow::Result<Process> {
-    let (ours, theirs) = StdUnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    let mut child = Command::new(program)
+/// A program as a worker: it gets a socket, and nothing else: no environment, no
+/// directory, no open file.
+pub fn worker_command(program: &Path, socket: OwnedFd) -> Command {
+    let mut command = Command::new(program);
+    command
         .arg(WORKER)
         .env_clear()
         .current_dir("/")
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdin(Stdio::from(socket))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         // A terminal's Ctrl-C is for the server, which lets steps finish.
         .process_group(0)
-        .kill_on_drop(true)
+        .kill_on_drop(true);
+    command
+}
+
+/// Starts a worker and waits until it is ready.
+pub(super) async fn start(program: &Path, tools: &[(String, PathBuf)]) -> anyhow::Result<Process> {
+    let (ours, theirs) = StdUnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let mut child = worker_command(program, theirs.into())
         .spawn()
         .with_context(|| format!("can't start a sandbox worker ({})", program.display()))?;
     if let Some(stderr) = child.stderr.take() {
