@@ -13,6 +13,8 @@ use super::embedded::{Embedded, Options};
 use super::failure::Failure;
 use super::terminal::{note, timed};
 use crate::app::{App, AppConfig};
+use crate::grants::{BUILT_IN_TOOLS, Grants};
+use crate::store::DEFAULT_TENANT;
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
@@ -28,6 +30,9 @@ pub struct LocalOptions {
     /// Where compiled components are kept; only this account may write there [default: ~/.cache/noetl/compiled]
     #[arg(long, env = "NOETL_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
+    /// What each tenant may use, a YAML file [default: the built-in tools and all credentials]
+    #[arg(long, env = "NOETL_GRANTS", value_name = "FILE")]
+    pub grants: Option<PathBuf>,
 }
 
 /// A started application and its client.
@@ -66,10 +71,12 @@ impl Local {
             database_url,
             components,
             cache_dir,
+            grants: options.grants.clone(),
             dev,
         };
         let progress = |text: &str, duration: Duration| say(&timed(text, duration));
         let app = App::start(config, &progress).await?;
+        say(&granted(app.grants()));
         let client = Client::in_process(app.router());
         if let Some(embedded) = &embedded {
             client
@@ -112,6 +119,21 @@ impl Local {
 /// How long running executions may take to finish after the server was told to
 /// stop.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where the grants are from, in a line.
+fn granted(grants: &Grants) -> String {
+    match grants.file() {
+        Some(file) => format!(
+            "grants of {} from {}",
+            grants.tenants().join(", "),
+            file.display()
+        ),
+        None => format!(
+            "no grants file: the tenant {DEFAULT_TENANT} has the tools {} and all of its own credentials",
+            BUILT_IN_TOOLS.join(", ")
+        ),
+    }
+}
 
 async fn start_database(say: &dyn Fn(&str)) -> anyhow::Result<Embedded> {
     say("no DATABASE_URL was given: starting a PostgreSQL of noetl's own");
