@@ -6,6 +6,7 @@ use serde::Serialize;
 use wasmtime::Result;
 
 use super::StepState;
+use crate::limits::Unit;
 use crate::wit::noetl::tool::log::{Host, Level};
 
 /// One entry of a step's log.
@@ -62,8 +63,9 @@ impl Log {
             entries.push(Entry {
                 level: "warn",
                 message: format!(
-                    "the log is full (limit log = {} bytes): {} more entries were dropped",
-                    self.max_bytes, inner.dropped
+                    "the log is full (limit log = {}): {} more entries were dropped",
+                    Unit::Bytes.show(self.max_bytes as u64),
+                    inner.dropped
                 ),
             });
         }

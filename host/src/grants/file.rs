@@ -206,6 +206,15 @@ tenants:
     }
 
     #[test]
+    fn the_example_of_the_documentation_is_right() {
+        let text = include_str!("../../../docs/limits-and-grants.md");
+        let example = text.split("```").nth(1).unwrap().trim_start_matches("yaml");
+        let grants = parsed(example);
+        assert_eq!(grants["default"].hosts.len(), 3);
+        assert_eq!(grants["default"].limits.postgres_rows, 50_000);
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_place() {
         let text = r#"
 tenants:

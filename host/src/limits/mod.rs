@@ -119,8 +119,8 @@ limits! {
         "the step called the host more often than", "print less, or ask for the time less often";
     /// What one call between the instance and the host may move.
     HostCallBytes host_call_bytes: u64, Bytes, 16 * MIB, up to GIB,
-        "one call between the tool and the host moved more than", "move less at once";
-    /// Statements and transactions begun.
+        "one call between the tool and the host, or the tool's result, moved more than", "move less at once";
+    /// Connections opened, statements, transactions begun.
     PostgresCalls postgres_calls: u64, Count, 1_000, up to 1_000_000_000,
         "the step called PostgreSQL more often than", "use fewer statements";
     /// Connections held at the same time.
@@ -246,6 +246,24 @@ mod tests {
             assert_eq!(Limit::named(limit.name()), Some(limit));
         }
         assert!(Limit::ALL.len() <= 32, "they are the bits of `Narrowed`");
+    }
+
+    #[test]
+    fn the_documentation_has_every_limit_as_it_is() {
+        let text = include_str!("../../../docs/limits-and-grants.md");
+        for &limit in Limit::ALL {
+            let show = |value| limit.unit().show(value);
+            let row = text
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{limit}` |")))
+                .unwrap_or_else(|| panic!("no row for {limit}"));
+            let values = format!(
+                "| {} | {} |",
+                show(Limits::default().get(limit)),
+                show(limit.most())
+            );
+            assert!(row.ends_with(&values), "{row}\n{values}");
+        }
     }
 
     fn setting(limit: Limit, value: u64) -> Setting {

@@ -97,3 +97,43 @@ impl Playbook {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_task_asks_for_is_told_where_it_stands() {
+        let text = "apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: a, path: a}
+workbook:
+  - name: count
+    tool: postgres
+    auth: {type: postgres, credential: pg}
+    query: SELECT 1
+    limits: {time: 1s, memory: 1GiB}
+workflow:
+  - step: start
+    next: [{step: work}]
+  - step: work
+    tool: workbook
+    name: count
+    limits: {postgres_rows: 20000}
+";
+        let playbook = crate::playbook::parse("a.yaml", text, &["python", "postgres"]).unwrap();
+        playbook.check_grant("t", &Grant::built_in()).unwrap_err();
+        let told = playbook.check_grant("t", &Grant::nothing()).unwrap_err();
+        let told: Vec<String> = told.0.iter().map(ToString::to_string).collect();
+        let expected = [
+            "a.yaml:6:11: step `work`: workbook.count.tool: the tool `postgres` is not granted",
+            "a.yaml:7:40: step `work`: workbook.count.auth: the credential `pg` is not granted",
+            "a.yaml:9:32: step `work`: limits.memory: memory = 1GiB is more than",
+            "a.yaml:16:29: step `work`: limits.postgres_rows: postgres_rows = 20000 is more than",
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.starts_with(expected), "{told}\n{expected}");
+        }
+    }
+}
