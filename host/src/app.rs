@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::api::answer::{Answer, Problem};
 use crate::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
 use crate::engine::{Engine, Event, Execution, Plan};
+use crate::grants::Grants;
 use crate::playbook::{self, Diagnostics};
 use crate::sandbox::{WorkerSettings, Workers};
 use crate::store::{DEFAULT_TENANT, Store};
@@ -31,6 +32,9 @@ pub struct AppConfig {
     pub workers: WorkerSettings,
     /// Whether to refuse to start where the kernel lacks what confines a worker.
     pub require_isolation: bool,
+    /// The file that says what each tenant may use; without one, the default
+    /// tenant has what is built in.
+    pub grants: Option<PathBuf>,
     /// Whether to serve the examples and the stand-in for an identity provider.
     pub dev: bool,
 }
@@ -45,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     pub(crate) dev: bool,
+    grants: Arc<Grants>,
     pools: Pools,
     plans: Mutex<HashMap<(String, i32), Arc<Plan>>>,
     executions: TaskTracker,
@@ -80,6 +85,10 @@ impl App {
         config: AppConfig,
         progress: &dyn Fn(&str, Duration),
     ) -> anyhow::Result<Self> {
+        let grants = Arc::new(match &config.grants {
+            Some(file) => Grants::read(file)?,
+            None => Grants::built_in(DEFAULT_TENANT),
+        });
         let started = Instant::now();
         let store = Store::connect(&config.database_url).await?;
         progress("database connected, tables up to date", started.elapsed());
@@ -113,9 +122,10 @@ impl App {
         }
         Ok(Self {
             inner: Arc::new(Inner {
-                engine: Engine::new(Arc::new(runner), store.clone()),
+                engine: Engine::new(Arc::new(runner), store.clone(), Arc::clone(&grants)),
                 store,
                 dev: config.dev,
+                grants,
                 pools,
                 plans: Mutex::default(),
                 executions: TaskTracker::new(),
@@ -123,13 +133,22 @@ impl App {
         })
     }
 
+    /// What the tenants may use.
+    pub fn grants(&self) -> &Grants {
+        &self.inner.grants
+    }
+
     /// Checks a playbook and adds it to the catalog. `file` is its name in
     /// messages.
     ///
     /// # Errors
-    /// If it has mistakes, or the store fails.
+    /// If it has mistakes or asks for what its tenant may not have, or the store
+    /// fails.
     pub async fn register(&self, file: &str, text: &str) -> Result<Registered, RegisterError> {
         let playbook = self.parse(file, text).map_err(RegisterError::Invalid)?;
+        playbook
+            .check_grant(DEFAULT_TENANT, &self.inner.grants.of(DEFAULT_TENANT))
+            .map_err(RegisterError::Invalid)?;
         let version = self
             .inner
             .store

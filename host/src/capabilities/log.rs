@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::Result;
 
 use super::StepState;
+use crate::limits::Unit;
 use crate::wit::noetl::tool::log::{self, Host};
 
 /// How much an entry matters.
@@ -115,7 +116,8 @@ impl Written {
             entries.push(Entry {
                 level: Level::Warn,
                 message: format!(
-                    "the log is full (limit log = {max_bytes} bytes): {dropped} more entries were dropped"
+                    "the log is full (limit log = {}): {dropped} more entries were dropped",
+                    Unit::Bytes.show(max_bytes as u64),
                 ),
             });
         }

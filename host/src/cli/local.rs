@@ -13,7 +13,9 @@ use super::embedded::{Embedded, Options};
 use super::failure::Failure;
 use super::terminal::{note, timed};
 use crate::app::{App, AppConfig};
+use crate::grants::{BUILT_IN_TOOLS, Grants};
 use crate::sandbox::WorkerSettings;
+use crate::store::DEFAULT_TENANT;
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
@@ -35,6 +37,9 @@ pub struct LocalOptions {
     /// Refuses to start where the kernel lacks a mechanism that confines steps (see `noetl doctor`)
     #[arg(long, env = "NOETL_REQUIRE_ISOLATION")]
     require_isolation: bool,
+    /// What each tenant may use, a YAML file [default: the built-in tools and all credentials]
+    #[arg(long, env = "NOETL_GRANTS", value_name = "FILE")]
+    pub grants: Option<PathBuf>,
 }
 
 impl LocalOptions {
@@ -97,10 +102,12 @@ impl Local {
             components,
             workers,
             require_isolation: options.require_isolation,
+            grants: options.grants.clone(),
             dev,
         };
         let progress = |text: &str, duration: Duration| say(&timed(text, duration));
         let app = App::start(config, &progress).await?;
+        say(&granted(app.grants()));
         let client = Client::in_process(app.router());
         if let Some(embedded) = &embedded {
             client
@@ -143,6 +150,21 @@ impl Local {
 /// How long running executions may take to finish after the server was told to
 /// stop.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where the grants are from, in a line.
+fn granted(grants: &Grants) -> String {
+    match grants.file() {
+        Some(file) => format!(
+            "grants of {} from {}",
+            grants.tenants().join(", "),
+            file.display()
+        ),
+        None => format!(
+            "no grants file: the tenant {DEFAULT_TENANT} has the tools {} and all of its own credentials",
+            BUILT_IN_TOOLS.join(", ")
+        ),
+    }
+}
 
 async fn start_database(say: &dyn Fn(&str)) -> anyhow::Result<Embedded> {
     say("no DATABASE_URL was given: starting a PostgreSQL of noetl's own");

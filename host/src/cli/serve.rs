@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::local::{DRAIN_LIMIT, Local, LocalOptions};
 use super::terminal::{note, out, timed};
 use super::{failure, files};
+use crate::app::App;
 
 /// Where the server listens if it isn't told.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8082";
@@ -35,13 +36,15 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Serves until SIGINT or SIGTERM.
+    /// Serves until SIGINT or SIGTERM. SIGHUP ends it too, unless there is a file
+    /// of grants to read again.
     ///
     /// # Errors
     /// The address is taken, or a part does not start.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let begin = Instant::now();
-        let mut signals = Signals::new()?;
+        let mut signals = Signals::new(self.local.grants.is_some())?;
+        let hangup = signal(SignalKind::hangup())?;
         out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
         let listener = self.bind().await?;
         let address = listener.local_addr()?;
@@ -49,6 +52,9 @@ impl Serve {
             local = self.start() => local?,
             () = signals.next() => return Err(Failure::new("interrupted while starting").into()),
         };
+        if self.local.grants.is_some() {
+            tokio::spawn(reload_grants(local.app.clone(), hangup));
+        }
         if self.dev {
             out(&format!(
                 "example page: http://{address}/examples/auth0-login/"
@@ -148,27 +154,46 @@ impl Serve {
     }
 }
 
+/// Reads the grants again at each SIGHUP.
+async fn reload_grants(app: App, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        match app.grants().reload() {
+            Ok(()) => out("grants read again"),
+            Err(error) => note(&format!("error: {error}\nthe grants stay as they were")),
+        }
+    }
+}
+
 /// The signals that end the server.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Signals> {
+    fn new(reloads: bool) -> anyhow::Result<Signals> {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: match reloads {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            },
         })
     }
 
     async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            _ = hangup => {}
         }
     }
 }

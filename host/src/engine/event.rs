@@ -69,6 +69,8 @@ pub struct StepRecord {
     pub cpu_ms: f64,
     /// Its linear memory at its largest, in bytes.
     pub memory_bytes: u64,
+    /// Calls from its instance to the host.
+    pub host_calls: u64,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<StepError>,
@@ -90,6 +92,7 @@ impl StepRecord {
             duration_ms: milliseconds(usage.duration),
             cpu_ms: milliseconds(usage.cpu),
             memory_bytes: usage.memory_bytes,
+            host_calls: usage.host_calls,
             error,
         }
     }
@@ -133,6 +136,7 @@ impl Journal {
                 "duration_ms": record.duration_ms,
                 "cpu_ms": record.cpu_ms,
                 "memory_bytes": record.memory_bytes,
+                "host_calls": record.host_calls,
                 "result": result,
                 "error": record.error,
                 "log": log,

@@ -147,7 +147,13 @@ impl<'a> Walk<'a> {
                 ),
             ));
         }
-        let request = request(&self.execution, step, action, &self.scope)?;
+        let request = request(
+            &self.engine.grants,
+            &self.execution,
+            step,
+            action,
+            &self.scope,
+        )?;
         self.journal.push(
             "step_started",
             Some(&step.name),

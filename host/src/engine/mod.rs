@@ -16,6 +16,7 @@ pub use event::{Event, StepRecord};
 pub use execution::{Failure, Outcome};
 pub use plan::Plan;
 
+use crate::grants::Grants;
 use crate::sandbox::StepRunner;
 use crate::store::Store;
 
@@ -24,6 +25,7 @@ use crate::store::Store;
 pub struct Engine {
     runner: Arc<dyn StepRunner>,
     store: Store,
+    grants: Arc<Grants>,
 }
 
 /// One execution, accepted by the store.
@@ -43,9 +45,14 @@ pub struct Execution {
 }
 
 impl Engine {
-    /// An engine that runs steps with `runner` and records them in `store`.
-    pub fn new(runner: Arc<dyn StepRunner>, store: Store) -> Self {
-        Self { runner, store }
+    /// An engine that runs steps with `runner`, as far as `grants` allow them, and
+    /// records them in `store`.
+    pub fn new(runner: Arc<dyn StepRunner>, store: Store, grants: Arc<Grants>) -> Self {
+        Self {
+            runner,
+            store,
+            grants,
+        }
     }
 
     /// The names of the tools that a playbook can use.

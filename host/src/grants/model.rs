@@ -86,19 +86,22 @@ pub struct Caller {
     pub playbook: String,
     /// Its name.
     pub step: String,
-    /// The execution that it belongs to.
-    pub execution_id: Uuid,
+    /// The execution that it belongs to, if it runs already.
+    pub execution_id: Option<Uuid>,
 }
 
 impl Caller {
-    /// Logs that the step was refused `name`, which is of this kind.
+    /// Logs that the step was refused what it asked for: `name`, which is a
+    /// `tool`, a `credential`, a `limit`. Names may come from a guest, so they are
+    /// cut, and written with control characters escaped.
     pub fn denied(&self, capability: &str, name: &str) {
+        let name: String = name.chars().take(100).collect();
         tracing::warn!(
             target: "noetl::denied",
             tenant = ?self.tenant,
             playbook = ?self.playbook,
             step = ?self.step,
-            execution_id = %self.execution_id,
+            execution_id = self.execution_id.map(tracing::field::display),
             capability,
             name = ?name,
             "denied"

@@ -2,6 +2,7 @@
 //! somewhere else: the sandbox, or the capability that it is about.
 
 mod amount;
+mod file;
 
 use std::fmt;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use amount::Amount;
 pub use amount::Unit;
+pub use file::Setting;
+pub(crate) use file::read;
 
 /// One row for each limit: its name, what it is of, the default, the most that
 /// can be granted, what a step over it did, and what to do about it.
@@ -116,8 +119,8 @@ limits! {
         "the step called the host more often than", "print less, or ask for the time less often";
     /// What one call between the instance and the host may move.
     HostCallBytes host_call_bytes: u64, Bytes, 16 * MIB, up to GIB,
-        "one call between the tool and the host moved more than", "move less at once";
-    /// Statements and transactions begun.
+        "one call between the tool and the host, or the tool's result, moved more than", "move less at once";
+    /// Connections opened, statements, transactions begun.
     PostgresCalls postgres_calls: u64, Count, 1_000, up to 1_000_000_000,
         "the step called PostgreSQL more often than", "use fewer statements";
     /// Connections held at the same time.
@@ -185,31 +188,41 @@ impl Limits {
         format!("{over} its limit {}; {less}, or {whose}", self.show(limit))
     }
 
-    /// These limits with `own` over them, the limits that a step has set.
+    /// These limits with what a step sets over them.
     ///
     /// # Errors
-    /// The first one that is wider than here, which is not allowed.
-    pub fn narrow(mut self, own: &[(Limit, u64)]) -> Result<Self, TooWide> {
-        for &(limit, asked) in own {
-            let granted = self.get(limit);
-            if asked > granted {
-                return Err(TooWide {
-                    limit,
-                    asked,
-                    granted,
-                });
-            }
-            self.set(limit, asked);
-            self.narrowed.insert(limit);
+    /// The first setting that is wider than here, which is not allowed.
+    pub fn narrow(mut self, step: &[Setting]) -> Result<Self, TooWide> {
+        for setting in step {
+            self.allows(setting)?;
+            self.set(setting.limit, setting.value);
+            self.narrowed.insert(setting.limit);
         }
         Ok(self)
+    }
+
+    /// Whether a step may set this.
+    ///
+    /// # Errors
+    /// If it is wider than here.
+    pub fn allows(&self, setting: &Setting) -> Result<(), TooWide> {
+        let Setting { limit, value, .. } = *setting;
+        let granted = self.get(limit);
+        match value <= granted {
+            true => Ok(()),
+            false => Err(TooWide {
+                limit,
+                asked: value,
+                granted,
+            }),
+        }
     }
 }
 
 /// A step asks for more than its tenant has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{limit}: {}` is more than the tenant's {}; ask for less, or have the operator raise `limits.{limit}` of the tenant in the grants file",
+    "{limit} = {} is more than its tenant has, {}; ask for less, or have the operator raise `limits.{limit}` of the tenant in the grants file",
     limit.unit().show(*asked),
     limit.unit().show(*granted)
 )]
@@ -236,17 +249,43 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_every_limit_as_it_is() {
+        let text = include_str!("../../../docs/limits-and-grants.md");
+        for &limit in Limit::ALL {
+            let show = |value| limit.unit().show(value);
+            let row = text
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{limit}` |")))
+                .unwrap_or_else(|| panic!("no row for {limit}"));
+            let values = format!(
+                "| {} | {} |",
+                show(Limits::default().get(limit)),
+                show(limit.most())
+            );
+            assert!(row.ends_with(&values), "{row}\n{values}");
+        }
+    }
+
+    fn setting(limit: Limit, value: u64) -> Setting {
+        Setting {
+            limit,
+            value,
+            position: crate::yaml::Position::default(),
+        }
+    }
+
+    #[test]
     fn a_step_narrows_and_never_widens() {
         let tenant = Limits::default();
         let step = tenant
-            .narrow(&[(Limit::Time, 100), (Limit::Memory, 64 << 20)])
+            .narrow(&[setting(Limit::Time, 100), setting(Limit::Memory, 64 << 20)])
             .unwrap();
         assert_eq!(step.time, Duration::from_millis(100));
         assert_eq!(step.memory, 64 << 20);
-        let wide = tenant.narrow(&[(Limit::Output, 1), (Limit::Memory, 1 << 30)]);
+        let wide = tenant.narrow(&[setting(Limit::Output, 1), setting(Limit::Memory, 1 << 30)]);
         assert_eq!(
             wide.unwrap_err().to_string(),
-            "`memory: 1GiB` is more than the tenant's 256MiB; ask for less, or have the operator \
+            "memory = 1GiB is more than its tenant has, 256MiB; ask for less, or have the operator \
              raise `limits.memory` of the tenant in the grants file"
         );
     }
@@ -259,7 +298,7 @@ mod tests {
             "the step's results have more rows than its limit postgres_rows = 10000; add a LIMIT to \
              the statement, or have the operator raise `limits.postgres_rows` of the tenant in the grants file"
         );
-        let step = tenant.narrow(&[(Limit::Time, 100)]).unwrap();
+        let step = tenant.narrow(&[setting(Limit::Time, 100)]).unwrap();
         assert_eq!(
             step.exceeded(Limit::Time),
             "the step took longer than its limit time = 100ms; make it shorter, or raise `time` in \

@@ -4,6 +4,7 @@
 //! with it: file, line, column, step, field, and what to write instead.
 
 mod check;
+mod granted;
 mod model;
 mod names;
 mod next;

@@ -7,7 +7,7 @@ use serde_json::Map;
 use super::check;
 use super::model::{Action, Playbook, Step, Var};
 use super::names::{self, Use};
-use super::tool::{self, Body};
+use super::tool::{self, Body, Over};
 use crate::template::{Template, TemplateError, ValueTemplate};
 use crate::yaml::{Added, Entry, Kind, Node, Position, Report, Source, entries_to_json, find};
 
@@ -286,10 +286,10 @@ impl Reader<'_> {
         let Body::Workbook {
             task,
             position,
-            args,
+            over,
         } = body
         else {
-            return body.into_action(None, Vec::new());
+            return body.into_action(None, Over::default());
         };
         let Some((_, known)) = self.tasks.iter().find(|(name, _)| *name == task) else {
             let names: Vec<&str> = self.tasks.iter().map(|(name, _)| name.as_str()).collect();
@@ -301,7 +301,7 @@ impl Reader<'_> {
         };
         // A task that is broken was told of where it stands.
         let body = known.clone()?;
-        if !args.is_empty() && !body.takes_args() {
+        if !over.args.is_empty() && !body.takes_args() {
             let at = find(fields, "args").map_or(position, |args| args.position);
             self.report
                 .add(at, format!("the task `{task}` is SQL and takes no `args`"))
@@ -309,7 +309,7 @@ impl Reader<'_> {
                 .hint("write `{{ … }}` in the query instead");
             return None;
         }
-        body.into_action(Some(task), args)
+        body.into_action(Some(task), over)
     }
 
     fn vars(&mut self, fields: &[Entry], result: bool) -> Vec<Var> {

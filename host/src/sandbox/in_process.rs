@@ -193,7 +193,9 @@ impl Instances {
         // What went wrong goes wrong again when the step runs, and is told then.
         let prepared = match answer {
             Some(Ok((Ok(bytes),))) => Some(bytes.into()),
-            _ => None,
+            Some(Ok((Err(_),))) => None,
+            // That may have been a limit, which is not the same for every step.
+            _ => return None,
         };
         self.prepared.put(key, prepared.clone());
         prepared
@@ -241,6 +243,14 @@ impl Instances {
                 Err(exceeded(limits, Limit::HostCalls))
             }
             Some(Ok(Ok(output))) => Ok(output.data),
+            // A host call that the deadline ended.
+            Some(Ok(Err(ToolError::Timeout(what)))) if Instant::now() >= bounds.deadline => {
+                let StepError { message, .. } = exceeded(limits, Limit::Time);
+                Err(StepError::new(
+                    ErrorCategory::Timeout,
+                    format!("{message}; {what}"),
+                ))
+            }
             Some(Ok(Err(error))) => {
                 Err(match (tool_error(error, limits), running.limiter.error()) {
                     // Python's way to say that the sandbox gave it no more memory.

@@ -54,7 +54,7 @@ impl StepRequest {
             tenant: self.tenant.clone(),
             playbook: self.playbook.clone(),
             step: self.step.clone(),
-            execution_id: self.execution_id,
+            execution_id: Some(self.execution_id),
         }
     }
 }

@@ -3,7 +3,9 @@
 mod browser_login;
 mod cli;
 mod flow;
+mod grants;
 mod http;
+mod limits;
 mod login;
 mod postgres;
 mod python;

@@ -109,6 +109,43 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
         ..Limits::default()
     };
     let all = Limits::default();
+    let brief = Limits {
+        cpu: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let quiet = Limits {
+        host_calls: 1000,
+        host_call_bytes: 1000,
+        ..Limits::default()
+    };
+    let simple = Limits {
+        instances: 1,
+        ..Limits::default()
+    };
+    let flat = Limits {
+        table_elements: 10,
+        ..Limits::default()
+    };
+    sandbox
+        .fails(json!({"op": "loop"}), brief, Limit, "cpu = 50ms")
+        .await;
+    // A few calls too many are noticed at the end, a flood at the next tick.
+    for n in [1001, u32::MAX] {
+        let flood = json!({"op": "log", "n": n, "text": ""});
+        sandbox
+            .fails(flood, quiet, Limit, "host_calls = 1000")
+            .await;
+    }
+    let loud = json!({"op": "log", "n": 1, "text": "x".repeat(2000)});
+    sandbox
+        .fails(loud, quiet, Limit, "host_call_bytes = 1000B")
+        .await;
+    sandbox
+        .fails(json!({"op": "echo"}), simple, Limit, "instances = 1")
+        .await;
+    sandbox
+        .fails(json!({"op": "echo"}), flat, Limit, "table_elements = 10")
+        .await;
     sandbox
         .fails(json!({"op": "loop"}), short, Timeout, "time = 100ms")
         .await;
@@ -145,7 +182,12 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
         )
         .await;
     sandbox
-        .fails(json!({"op": "output", "n": 24 << 20}), all, Limit, "output")
+        .fails(
+            json!({"op": "output", "n": 24 << 20}),
+            all,
+            Limit,
+            "host_call_bytes = 16MiB",
+        )
         .await;
     sandbox
         .fails(json!({"op": "trap"}), all, Trap, "broke")
@@ -164,6 +206,32 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
             "not JSON",
         )
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_step_used_is_told_also_if_it_failed() {
+    let sandbox = Sandbox::with("probe", "test/probe.wasm");
+    let slept = sandbox
+        .run(json!({"op": "sleep", "n": 300}), Limits::default())
+        .await;
+    assert!(slept.usage.cpu < slept.usage.duration / 2, "{slept:?}");
+    let limits = Limits {
+        cpu: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let looped = sandbox.run(json!({"op": "loop"}), limits).await;
+    assert!(looped.result.is_err());
+    assert!(looped.usage.cpu >= limits.cpu, "{looped:?}");
+    assert!(looped.usage.memory_bytes > 0, "{looped:?}");
+    let count = async |n: u64| {
+        let config = json!({"op": "log", "n": n, "text": "x"});
+        sandbox
+            .run(config, Limits::default())
+            .await
+            .usage
+            .host_calls
+    };
+    assert_eq!(count(150).await - count(50).await, 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,7 +81,7 @@ impl Bench {
                     tenant: "t".into(),
                     playbook: "tests/postgres".into(),
                     step: "query".into(),
-                    execution_id: uuid::Uuid::nil(),
+                    execution_id: None,
                 },
                 Arc::new(Grant {
                     credentials,
