@@ -12,7 +12,7 @@ use super::components::ComponentsOption;
 use super::embedded::{Embedded, Options};
 use super::failure::Failure;
 use super::terminal::{note, timed};
-use crate::app::{App, AppConfig};
+use crate::app::{App, AppConfig, ServiceLimits};
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
@@ -46,6 +46,7 @@ impl Local {
     pub async fn start(
         options: &LocalOptions,
         dev: bool,
+        limits: ServiceLimits,
         say: &dyn Fn(&str),
     ) -> anyhow::Result<Local> {
         let components = options.components.directory()?;
@@ -67,6 +68,7 @@ impl Local {
             components,
             cache_dir,
             dev,
+            limits,
         };
         let progress = |text: &str, duration: Duration| say(&timed(text, duration));
         let app = App::start(config, &progress).await?;

@@ -9,6 +9,7 @@ mod execute;
 mod execution;
 mod failure;
 mod files;
+mod limits;
 mod local;
 mod payload;
 mod playbook;

@@ -61,8 +61,10 @@ pub struct StepRecord {
     pub status: &'static str,
     /// When it was given to the sandbox.
     pub started_at: DateTime<Utc>,
-    /// From then to its end, tear-down included, in milliseconds.
+    /// From its turn to its end, tear-down included, in milliseconds.
     pub duration_ms: f64,
+    /// From then until its turn, in milliseconds.
+    pub queued_ms: f64,
     /// Its linear memory at its largest, in bytes.
     pub memory_bytes: usize,
     /// Why it failed.
@@ -84,6 +86,7 @@ impl StepRecord {
             status: if error.is_none() { "success" } else { "failed" },
             started_at,
             duration_ms: usage.duration.as_micros() as f64 / 1000.0,
+            queued_ms: usage.queued.as_micros() as f64 / 1000.0,
             memory_bytes: usage.memory_bytes,
             error,
         }
@@ -122,6 +125,7 @@ impl Journal {
                 "tool": record.tool,
                 "status": record.status,
                 "duration_ms": record.duration_ms,
+                "queued_ms": record.queued_ms,
                 "memory_bytes": record.memory_bytes,
                 "result": result,
                 "error": record.error,

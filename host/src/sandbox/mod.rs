@@ -8,10 +8,12 @@ mod in_process;
 mod limits;
 mod linker;
 mod prepared;
+mod queue;
 mod runtime;
 mod step;
 
 pub use components::{ComponentCache, Loaded};
 pub use in_process::InProcess;
 pub use limits::Limits;
+pub use queue::{QueueLimits, Queued};
 pub use step::{ErrorCategory, StepError, StepOutcome, StepRequest, StepRunner, Usage};

@@ -54,9 +54,12 @@ pub struct StepOutcome {
 /// What a step used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// From the request to the answer, instantiation and tear-down included.
+    /// From its turn to the answer, instantiation and tear-down included.
     #[serde(rename = "duration_us", serialize_with = "as_micros")]
     pub duration: Duration,
+    /// Until its turn.
+    #[serde(rename = "queued_us", serialize_with = "as_micros")]
+    pub queued: Duration,
     /// The instance's linear memory at its largest, in bytes.
     pub memory_bytes: usize,
 }
@@ -98,6 +101,8 @@ pub enum ErrorCategory {
     Timeout,
     /// It used more than it may.
     Limit,
+    /// Too many steps wait already; it did not run.
+    Overloaded,
     /// The component broke: it trapped or spoke nonsense.
     Trap,
     /// The server could not run the step.
@@ -113,6 +118,7 @@ impl ErrorCategory {
             Self::Failed => "failed",
             Self::Timeout => "timeout",
             Self::Limit => "limit",
+            Self::Overloaded => "overloaded",
             Self::Trap => "trap",
             Self::Internal => "internal",
         }
