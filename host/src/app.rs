@@ -1,25 +1,30 @@
 //! Everything wired together: what `noetl serve` puts behind HTTP and what
 //! `noetl run` uses in its own process.
 
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chrono::Utc;
+use futures_util::FutureExt;
+use lru::LruCache;
 use serde_json::{Map, Value};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::admission::{Admission, Admitted, ExecutionCounts};
 use crate::api::answer::{Answer, Problem};
+use crate::api::limits::HttpLimits;
 use crate::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
-use crate::engine::{Engine, Event, Execution, Plan};
+use crate::engine::{Engine, Event, Execution, ExecutionLimits, Listener, Outcome, Plan};
 use crate::grants::Grants;
 use crate::playbook::{self, Diagnostics};
-use crate::sandbox::{WorkerSettings, Workers};
-use crate::store::{DEFAULT_TENANT, Store};
+use crate::sandbox::{QueueLimits, Queued, StepRunner, WorkerSettings, Workers};
+use crate::store::{DEFAULT_TENANT, Finished, Store};
 
 /// What an [`App`] needs to start.
 #[derive(Debug, Clone)]
@@ -37,7 +42,25 @@ pub struct AppConfig {
     pub grants: Option<PathBuf>,
     /// Whether to serve the examples and the stand-in for an identity provider.
     pub dev: bool,
+    /// What the service takes on at once.
+    pub limits: ServiceLimits,
 }
+
+/// The service's limits; those of a step are the sandbox's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServiceLimits {
+    /// Connections and requests.
+    pub http: HttpLimits,
+    /// Executions that run at once.
+    pub counts: ExecutionCounts,
+    /// Each execution.
+    pub execution: ExecutionLimits,
+    /// Steps that run and wait at once.
+    pub steps: QueueLimits,
+}
+
+/// Playbooks that are kept ready to run.
+const PLANS: NonZeroUsize = NonZeroUsize::new(500).expect("not zero");
 
 /// The whole service. Clones share it.
 #[derive(Clone)]
@@ -50,8 +73,10 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) dev: bool,
     grants: Arc<Grants>,
+    pub(crate) http: HttpLimits,
+    admission: Arc<Admission>,
     pools: Pools,
-    plans: Mutex<HashMap<(String, i32), Arc<Plan>>>,
+    plans: Mutex<LruCache<String, (i32, Arc<Plan>)>>,
     executions: TaskTracker,
 }
 
@@ -120,14 +145,23 @@ impl App {
                 "the sandbox workers are {confinement}; --require-isolation wants all of it"
             );
         }
+        let ServiceLimits {
+            http,
+            counts,
+            execution,
+            steps,
+        } = config.limits;
+        let runner: Arc<dyn StepRunner> = Arc::new(Queued::new(runner, steps));
         Ok(Self {
             inner: Arc::new(Inner {
-                engine: Engine::new(Arc::new(runner), store.clone(), Arc::clone(&grants)),
+                engine: Engine::new(runner, store.clone(), Arc::clone(&grants), execution),
                 store,
                 dev: config.dev,
                 grants,
+                http,
+                admission: Admission::new(counts),
                 pools,
-                plans: Mutex::default(),
+                plans: Mutex::new(LruCache::new(PLANS)),
                 executions: TaskTracker::new(),
             }),
         })
@@ -178,6 +212,17 @@ impl App {
         Ok(())
     }
 
+    /// Takes in one more execution of `tenant`.
+    ///
+    /// # Errors
+    /// If there are as many as there may be.
+    pub fn admit(&self, tenant: &str) -> Result<Admitted, Box<Problem>> {
+        self.inner
+            .admission
+            .admit(tenant)
+            .map_err(|full| Box::new(Problem::full(tenant, full)))
+    }
+
     /// Runs the latest version of a playbook to its end. An execution that was
     /// accepted runs on even if the caller goes away.
     ///
@@ -185,9 +230,10 @@ impl App {
     /// The problem, as the caller is to be told.
     pub async fn execute(
         &self,
+        admitted: Admitted,
         path: &str,
         payload: Value,
-        events: Option<UnboundedSender<Event>>,
+        events: Option<Listener>,
     ) -> Result<Answer, Box<Problem>> {
         let Value::Object(payload) = payload else {
             return Err(Box::new(Problem::bad_request(
@@ -198,22 +244,24 @@ impl App {
         let path = path.to_owned();
         self.inner
             .executions
-            .spawn(async move { app.execute_here(&path, payload, events).await })
-            .await
-            .unwrap_or_else(|panic| {
-                tracing::error!(%panic, "an execution broke");
-                Err(Box::new(Problem::internal(
-                    "the execution broke; the server's log says more",
-                )))
+            .spawn(async move {
+                let _admitted = admitted;
+                app.execute_here(&path, payload, events).await
             })
+            .await
+            .unwrap_or_else(|_| Err(Box::new(broke())))
     }
 
     async fn execute_here(
         &self,
         path: &str,
         payload: Map<String, Value>,
-        events: Option<UnboundedSender<Event>>,
+        events: Option<Listener>,
     ) -> Result<Answer, Box<Problem>> {
+        // PostgreSQL's texts hold none, so no playbook has such a path.
+        if path.contains('\0') {
+            return Err(Box::new(Problem::no_playbook(path)));
+        }
         let id = Uuid::now_v7();
         let store = &self.inner.store;
         let payload_text = Value::Object(payload.clone()).to_string();
@@ -222,36 +270,81 @@ impl App {
             .await
             .map_err(Problem::store)?
             .ok_or_else(|| Problem::no_playbook(path))?;
-        let plan = self.plan(path, accepted.version).await?;
-        if let Some(events) = &events {
-            let _ = events.send(Event::ExecutionStarted {
+        let running = self.run(id, path, accepted.version, payload, events);
+        let mut problem = match AssertUnwindSafe(running).catch_unwind().await {
+            Ok(Ok(outcome)) => return Answer::new(id, outcome),
+            Ok(Err(problem)) => problem,
+            Err(_) => {
+                tracing::error!(execution_id = %id, "an execution broke");
+                Box::new(broke())
+            }
+        };
+        problem.about(id);
+        self.give_up(id, &problem).await;
+        Err(problem)
+    }
+
+    async fn run(
+        &self,
+        id: Uuid,
+        path: &str,
+        version: i32,
+        payload: Map<String, Value>,
+        mut events: Option<Listener>,
+    ) -> Result<Outcome, Box<Problem>> {
+        let plan = self.plan(path, version).await?;
+        if let Some(listener) = &mut events {
+            listener.tell(&Event::ExecutionStarted {
                 execution_id: id,
                 path: path.into(),
-                version: accepted.version,
+                version,
             });
         }
-        let outcome = self
-            .inner
-            .engine
-            .run(Execution {
-                tenant: DEFAULT_TENANT.into(),
-                id,
-                plan,
-                version: accepted.version,
-                payload,
-                events,
-            })
-            .await
-            .map_err(|e| {
-                tracing::error!(execution_id = %id, error = %e, "an execution could not be recorded");
-                Problem::store(e)
-            })?;
-        Answer::new(id, outcome)
+        let execution = Execution {
+            tenant: DEFAULT_TENANT.into(),
+            id,
+            plan,
+            version,
+            payload,
+            events,
+        };
+        self.inner.engine.run(execution).await.map_err(|e| {
+            tracing::error!(execution_id = %id, error = %e, "an execution could not be recorded");
+            Box::new(Problem::store(e))
+        })
+    }
+
+    /// Marks an execution that did not come to its end as failed, so that nobody
+    /// waits for it. If the store does not answer, this is tried again later.
+    async fn give_up(&self, id: Uuid, problem: &Problem) {
+        let finished = Finished {
+            status: "failed",
+            result: None,
+            error: Some(problem.as_error()),
+        };
+        if self.inner.store.give_up(id, &finished).await.is_ok() {
+            return;
+        }
+        let app = self.clone();
+        self.inner.executions.spawn(async move {
+            for pause in [1, 5, 30] {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                match app.inner.store.give_up(id, &finished).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::error!(
+                        execution_id = %id, %error,
+                        "can't mark an execution as failed"
+                    ),
+                }
+            }
+        });
     }
 
     async fn plan(&self, path: &str, version: i32) -> Result<Arc<Plan>, Box<Problem>> {
-        let key = (path.to_owned(), version);
-        if let Some(plan) = self.inner.plans.lock().expect("never poisoned").get(&key) {
+        // Only the latest version of a path is ever asked for.
+        if let Some((known, plan)) = self.plans().get(path)
+            && *known == version
+        {
             return Ok(Arc::clone(plan));
         }
         let stored = self
@@ -265,11 +358,12 @@ impl App {
             .parse(&stored.file, &stored.content)
             .map_err(|e| Problem::invalid_playbook(&e))?;
         let plan = Arc::new(Plan::new(playbook));
-        let mut plans = self.inner.plans.lock().expect("never poisoned");
-        // Only the latest version of a path is ever asked for again.
-        plans.retain(|(p, _), _| p != path);
-        plans.insert(key, Arc::clone(&plan));
+        self.plans().put(path.into(), (version, Arc::clone(&plan)));
         Ok(plan)
+    }
+
+    fn plans(&self) -> MutexGuard<'_, LruCache<String, (i32, Arc<Plan>)>> {
+        self.inner.plans.lock().expect("no panic while it is held")
     }
 
     fn parse(&self, file: &str, text: &str) -> Result<playbook::Playbook, Diagnostics> {
@@ -281,6 +375,12 @@ impl App {
         crate::api::router(self.clone())
     }
 
+    /// Serves HTTP until `stopping` ends, and then until the requests at hand
+    /// are answered.
+    pub async fn serve(&self, listener: TcpListener, stopping: impl Future<Output = ()>) {
+        crate::api::serve(listener, self.router(), self.inner.http, stopping).await;
+    }
+
     /// Waits until no execution runs, `limit` at most. Returns whether all ended.
     pub async fn drain(&self, limit: Duration) -> bool {
         self.inner.executions.close();
@@ -290,6 +390,10 @@ impl App {
         self.inner.store.close().await;
         all
     }
+}
+
+fn broke() -> Problem {
+    Problem::internal("the execution broke; the server's log says more")
 }
 
 struct StoredCredentials(Store);

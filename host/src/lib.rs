@@ -4,6 +4,7 @@
 //! `cli → api → engine → sandbox → capabilities → wit`; `engine → playbook →
 //! template`; `store` stands beside them, `limits` and `grants` below all.
 
+pub mod admission;
 pub mod api;
 pub mod app;
 pub mod capabilities;

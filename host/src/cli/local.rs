@@ -12,7 +12,7 @@ use super::components::ComponentsOption;
 use super::embedded::{Embedded, Options};
 use super::failure::Failure;
 use super::terminal::{note, timed};
-use crate::app::{App, AppConfig};
+use crate::app::{App, AppConfig, ServiceLimits};
 use crate::grants::{BUILT_IN_TOOLS, Grants};
 use crate::sandbox::WorkerSettings;
 use crate::store::DEFAULT_TENANT;
@@ -84,6 +84,7 @@ impl Local {
     pub async fn start(
         options: &LocalOptions,
         dev: bool,
+        limits: ServiceLimits,
         say: &dyn Fn(&str),
     ) -> anyhow::Result<Local> {
         let components = options.components()?;
@@ -104,6 +105,7 @@ impl Local {
             require_isolation: options.require_isolation,
             grants: options.grants.clone(),
             dev,
+            limits,
         };
         let progress = |text: &str, duration: Duration| say(&timed(text, duration));
         let app = App::start(config, &progress).await?;

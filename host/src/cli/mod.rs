@@ -10,6 +10,7 @@ mod execute;
 mod execution;
 mod failure;
 mod files;
+mod limits;
 mod local;
 mod payload;
 mod playbook;

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use axum::serve::ListenerExt;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::client::Client;
 use super::failure::Failure;
+use super::limits::{LimitOptions, make_room_for_files};
 use super::local::{DRAIN_LIMIT, Local, LocalOptions};
 use super::terminal::{note, out, timed};
 use super::{failure, files};
@@ -33,6 +33,8 @@ pub struct Serve {
     /// Also serves the example page and its stand-in for an identity provider
     #[arg(long)]
     dev: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 impl Serve {
@@ -71,17 +73,16 @@ impl Serve {
         out(&format!("ready on http://{address}"));
 
         let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-        // Small answers must not wait for the acknowledgement of earlier ones.
-        let listener = listener.tap_io(|stream| {
-            stream.set_nodelay(true).ok();
+        let app = local.app.clone();
+        let mut server = tokio::spawn(async move {
+            app.serve(listener, async {
+                stopping.await.ok();
+            })
+            .await;
         });
-        let server = axum::serve(listener, local.app.router()).with_graceful_shutdown(async move {
-            stopping.await.ok();
-        });
-        let mut server = tokio::spawn(server.into_future());
         tokio::select! {
             ended = &mut server => {
-                ended??;
+                ended?;
                 return Err(Failure::new("the server ended by itself").into());
             }
             () = signals.next() => {}
@@ -126,7 +127,9 @@ impl Serve {
     }
 
     async fn start(&self) -> anyhow::Result<Local> {
-        let local = Local::start(&self.local, self.dev, &out).await?;
+        let mut limits = self.limits.limits();
+        make_room_for_files(&mut limits)?;
+        let local = Local::start(&self.local, self.dev, limits, &out).await?;
         let before = Instant::now();
         match self.register(&local.client).await? {
             0 => out("no playbooks registered now; add some with 'noetl register' or --playbooks"),

@@ -63,10 +63,12 @@ pub struct StepRecord {
     pub status: &'static str,
     /// When it was given to the sandbox.
     pub started_at: DateTime<Utc>,
-    /// From then to its end, tear-down included, in milliseconds.
+    /// From its turn to its end, tear-down included, in milliseconds.
     pub duration_ms: f64,
     /// What a processor worked for it, in milliseconds.
     pub cpu_ms: f64,
+    /// From then until its turn, in milliseconds.
+    pub queued_ms: f64,
     /// Its linear memory at its largest, in bytes.
     pub memory_bytes: u64,
     /// Calls from its instance to the host.
@@ -91,6 +93,7 @@ impl StepRecord {
             started_at,
             duration_ms: milliseconds(usage.duration),
             cpu_ms: milliseconds(usage.cpu),
+            queued_ms: milliseconds(usage.queued),
             memory_bytes: usage.memory_bytes,
             host_calls: usage.host_calls,
             error,
@@ -135,6 +138,7 @@ impl Journal {
                 "status": record.status,
                 "duration_ms": record.duration_ms,
                 "cpu_ms": record.cpu_ms,
+                "queued_ms": record.queued_ms,
                 "memory_bytes": record.memory_bytes,
                 "host_calls": record.host_calls,
                 "result": result,

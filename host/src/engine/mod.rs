@@ -3,17 +3,20 @@
 
 mod event;
 mod execution;
+mod limits;
+mod listener;
 mod plan;
 mod step;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
 pub use event::{Event, StepRecord};
 pub use execution::{Failure, Outcome};
+pub use limits::ExecutionLimits;
+pub use listener::{Listener, Told};
 pub use plan::Plan;
 
 use crate::grants::Grants;
@@ -26,6 +29,7 @@ pub struct Engine {
     runner: Arc<dyn StepRunner>,
     store: Store,
     grants: Arc<Grants>,
+    limits: ExecutionLimits,
 }
 
 /// One execution, accepted by the store.
@@ -41,17 +45,23 @@ pub struct Execution {
     /// What the caller sent, merged over the playbook's workload.
     pub payload: Map<String, Value>,
     /// Where to send events as they happen.
-    pub events: Option<UnboundedSender<Event>>,
+    pub events: Option<Listener>,
 }
 
 impl Engine {
     /// An engine that runs steps with `runner`, as far as `grants` allow them, and
     /// records them in `store`.
-    pub fn new(runner: Arc<dyn StepRunner>, store: Store, grants: Arc<Grants>) -> Self {
+    pub fn new(
+        runner: Arc<dyn StepRunner>,
+        store: Store,
+        grants: Arc<Grants>,
+        limits: ExecutionLimits,
+    ) -> Self {
         Self {
             runner,
             store,
             grants,
+            limits,
         }
     }
 

@@ -73,8 +73,10 @@ pub struct StepOutcome {
 /// What a step used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// From the request to the answer, instantiation and tear-down included.
+    /// From its turn to the answer, instantiation and tear-down included.
     pub duration: Duration,
+    /// Until its turn.
+    pub queued: Duration,
     /// What a processor worked for it.
     pub cpu: Duration,
     /// The instance's linear memory at its largest, in bytes.
@@ -116,6 +118,8 @@ pub enum ErrorCategory {
     Timeout,
     /// It used more than it may.
     Limit,
+    /// Too many steps wait already; it did not run.
+    Overloaded,
     /// The component broke: it trapped or spoke nonsense.
     Trap,
     /// The server could not run the step.
@@ -131,6 +135,7 @@ impl ErrorCategory {
             Self::Failed => "failed",
             Self::Timeout => "timeout",
             Self::Limit => "limit",
+            Self::Overloaded => "overloaded",
             Self::Trap => "trap",
             Self::Internal => "internal",
         }

@@ -167,6 +167,27 @@ impl Store {
         Ok(())
     }
 
+    /// Ends an execution that can't go on, if it has not ended already.
+    pub async fn give_up(&self, id: Uuid, finished: &Finished) -> sqlx::Result<()> {
+        sqlx::query(
+            "WITH ended AS (
+                 UPDATE executions SET status = $2, error = $3::text::json, finished_at = $4
+                 WHERE id = $1 AND status = 'running' RETURNING id
+             )
+             INSERT INTO events (execution_id, seq, at, event, data)
+             SELECT id, (SELECT coalesce(max(seq) + 1, 0) FROM events WHERE execution_id = $1),
+                    $4, 'execution_finished', json_build_object('status', $2)
+             FROM ended",
+        )
+        .bind(id)
+        .bind(finished.status)
+        .bind(finished.error.as_ref().map(Value::to_string))
+        .bind(Utc::now())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// All that is known of an execution.
     pub async fn execution(&self, tenant: &str, id: Uuid) -> sqlx::Result<Option<ExecutionRecord>> {
         let row: Option<ExecutionRow> = sqlx::query_as(
