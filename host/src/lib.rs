@@ -13,4 +13,5 @@ pub mod playbook;
 pub mod sandbox;
 pub mod store;
 pub mod template;
+pub mod visible;
 pub mod wit;

@@ -9,7 +9,7 @@ mod server;
 mod token;
 
 pub use database::Database;
-pub use server::{Reply, Server, noetl, root};
+pub use server::{Log, Reply, Server, noetl, root};
 pub use token::token;
 
 /// A server with the shipped playbooks and the credential `pg_demo`.

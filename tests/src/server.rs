@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
 use super::Database;
@@ -20,7 +21,39 @@ pub struct Server {
     pub store: Database,
     /// The server's process.
     pub child: Child,
+    /// What it has written to stdout and stderr.
+    pub log: Log,
     http: reqwest::Client,
+}
+
+/// Lines that a server has written.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// The lines so far.
+    ///
+    /// # Panics
+    /// If a reader of the server's output has.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().expect("no panic while it is held").clone()
+    }
+
+    fn push(&self, line: String) {
+        println!("server: {line}");
+        self.0.lock().expect("no panic while it is held").push(line);
+    }
+
+    /// Reads on until the server ends.
+    fn follow(&self, from: impl AsyncRead + Send + Unpin + 'static) {
+        let log = self.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(from).split(b'\n');
+            while let Ok(Some(line)) = lines.next_segment().await {
+                log.push(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+    }
 }
 
 /// An answer over HTTP.
@@ -90,8 +123,11 @@ impl Server {
             ])
             .env("DATABASE_URL", &store.url)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the server starts");
+        let log = Log::default();
+        log.follow(child.stderr.take().expect("it is piped"));
         let stdout = child.stdout.take().expect("it is piped");
         let mut lines = BufReader::new(stdout).lines();
         let url = tokio::time::timeout(Duration::from_secs(120), async {
@@ -100,7 +136,7 @@ impl Server {
                 .await
                 .expect("the server's output is text")
             {
-                println!("server: {line}");
+                log.push(line.clone());
                 if let Some((_, url)) = line.split_once("ready on ") {
                     let url = url.split_whitespace().next().unwrap_or_default();
                     return url.to_owned();
@@ -110,16 +146,13 @@ impl Server {
         })
         .await
         .expect("the server gets ready");
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                println!("server: {line}");
-            }
-        });
+        log.follow(lines.into_inner());
         let server = Self {
             url,
             demo,
             store,
             child,
+            log,
             http: reqwest::Client::new(),
         };
         let reply = server

@@ -15,7 +15,8 @@ use crate::sandbox::{ErrorCategory, StepError, StepOutcome, StepRequest, Usage};
 use crate::store::Finished;
 use crate::template::Scope;
 
-/// Tool steps that one execution can run: a cycle that never ends does.
+/// Steps that one execution can go through, with a tool or without: a cycle that
+/// never ends does.
 const MAX_STEPS: usize = 10_000;
 
 /// What became of an execution.
@@ -116,10 +117,15 @@ impl<'a> Walk<'a> {
         let plan = Arc::clone(&self.execution.plan);
         let mut starts = Vec::new();
         while self.outcome.failure.is_none() {
-            let ready = plan.startable(&self.waiting, &self.running);
-            let Some(&index) = ready.first() else { break };
+            let Some(index) = plan.next_startable(&self.waiting, &self.running) else {
+                break;
+            };
             self.waiting.retain(|&w| w != index);
             let step = &plan.playbook.steps[index];
+            if let Err(error) = self.count_step() {
+                self.fail(step, step.action.as_ref(), error);
+                break;
+            }
             match &step.action {
                 None => self.follow(step, None),
                 Some(action) => match self.prepare(step, action) {
@@ -137,7 +143,7 @@ impl<'a> Walk<'a> {
         starts
     }
 
-    fn prepare(&mut self, step: &Step, action: &Action) -> Result<StepRequest, StepError> {
+    fn count_step(&mut self) -> Result<(), StepError> {
         self.started += 1;
         if self.started > MAX_STEPS {
             return Err(StepError::new(
@@ -147,6 +153,10 @@ impl<'a> Walk<'a> {
                 ),
             ));
         }
+        Ok(())
+    }
+
+    fn prepare(&mut self, step: &Step, action: &Action) -> Result<StepRequest, StepError> {
         let request = request(&self.execution, step, action, &self.scope)?;
         self.journal.push(
             "step_started",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::runtime::error;
+use super::seal::{self, Sealer};
 
 /// A component that is ready to be instantiated.
 pub struct Loaded {
@@ -41,6 +43,7 @@ impl Loaded {
 pub struct ComponentCache {
     engine: Engine,
     dir: PathBuf,
+    sealer: Sealer,
 }
 
 impl ComponentCache {
@@ -66,6 +69,7 @@ impl ComponentCache {
         Ok(Self {
             engine: engine.clone(),
             dir: dir.to_path_buf(),
+            sealer: Sealer::open(dir)?,
         })
     }
 
@@ -84,30 +88,57 @@ impl ComponentCache {
         }
         let digest = hex::encode(Sha256::digest(&bytes));
         let entry = self.entry(&digest);
-        let cached = entry.exists();
-        if !cached {
-            let code = self
-                .engine
-                .precompile_component(&bytes)
-                .map_err(error)
-                .with_context(|| {
-                    format!("{} is not a component that can be run", wasm.display())
-                })?;
-            self.write(&entry, &code)?;
+        if let Some(component) = self.cached(&entry) {
+            return Ok(Loaded {
+                component,
+                digest,
+                cached: true,
+            });
         }
-        // SAFETY: the file was written by this program (`write`), into a
-        // directory that only this user can write (`open`); its name holds the
-        // digest of the component and of everything its code depends on.
-        let component = unsafe { Component::deserialize_file(&self.engine, &entry) }
+        let code = self
+            .engine
+            .precompile_component(&bytes)
             .map_err(error)
-            .with_context(|| {
-                format!("can't load {}; remove it to compile anew", entry.display())
-            })?;
+            .with_context(|| format!("{} is not a component that can be run", wasm.display()))?;
+        self.write(&entry, &code).with_context(|| {
+            format!("can't write {}; is something in its way?", entry.display())
+        })?;
+        let component = self.open_entry(&entry).with_context(|| {
+            format!("can't load {}; remove it to compile anew", entry.display())
+        })?;
         Ok(Loaded {
             component,
             digest,
-            cached,
+            cached: false,
         })
+    }
+
+    /// A component that was compiled before. One that is not as it was written is
+    /// not run: it is removed, and compiled anew.
+    fn cached(&self, entry: &Path) -> Option<Component> {
+        entry.symlink_metadata().ok()?;
+        match self.open_entry(entry) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(
+                    entry = %entry.display(),
+                    error = format!("{error:#}"),
+                    "a compiled component is not as it was written: it is compiled anew"
+                );
+                seal::remove(entry);
+                None
+            }
+        }
+    }
+
+    fn open_entry(&self, entry: &Path) -> anyhow::Result<Component> {
+        let file = self.sealer.open_sealed(entry)?;
+        // The file that was looked at, whatever has its name now.
+        let same = format!("/proc/self/fd/{}", file.as_raw_fd());
+        // SAFETY: the seal shows that the file was written by this program
+        // (`write`), for a component of the digest that its name holds and for
+        // all that its code depends on; only this user can write it.
+        unsafe { Component::deserialize_file(&self.engine, same) }.map_err(error)
     }
 
     fn entry(&self, digest: &str) -> PathBuf {
@@ -122,11 +153,10 @@ impl ComponentCache {
     /// Writes beside the entry and renames, so that no reader sees half a file
     /// and two writers do not meet.
     fn write(&self, entry: &Path, code: &[u8]) -> anyhow::Result<()> {
-        let mut part = NamedTempFile::new_in(&self.dir)
-            .with_context(|| format!("can't write the component cache {}", self.dir.display()))?;
+        let mut part = NamedTempFile::new_in(&self.dir)?;
         part.write_all(code)?;
         part.as_file().sync_all()?;
         part.persist(entry)?;
-        Ok(())
+        self.sealer.seal(entry, code)
     }
 }

@@ -9,6 +9,7 @@ mod limits;
 mod linker;
 mod prepared;
 mod runtime;
+mod seal;
 mod step;
 
 pub use components::{ComponentCache, Loaded};
