@@ -103,8 +103,12 @@ impl ComponentCache {
         self.write(&entry, &code).with_context(|| {
             format!("can't write {}; is something in its way?", entry.display())
         })?;
-        let component = self.open_entry(&entry).with_context(|| {
-            format!("can't load {}; remove it to compile anew", entry.display())
+        let component = self.open_entry(&entry).map_err(|error| {
+            seal::remove(&entry);
+            error.context(format!(
+                "{} is not a component that can be run here",
+                wasm.display()
+            ))
         })?;
         Ok(Loaded {
             component,
