@@ -1,12 +1,16 @@
 //! The parts of the server that read what others wrote, without the rest of it:
 //! wasmtime alone would take longer to build than a fuzzing run.
 
+#[path = "../../host/src/limits/mod.rs"]
+pub mod limits;
 #[path = "../../host/src/playbook/mod.rs"]
 pub mod playbook;
 #[path = "../../host/src/template/mod.rs"]
 pub mod template;
 #[path = "../../host/src/visible.rs"]
 pub mod visible;
+#[path = "../../host/src/yaml/mod.rs"]
+pub mod yaml;
 
 /// Cuts an input into the text and the values that belong to it: they stand
 /// behind lines of `===`.

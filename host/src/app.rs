@@ -17,7 +17,7 @@ use crate::api::answer::{Answer, Problem};
 use crate::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
 use crate::engine::{Engine, Event, Execution, Plan};
 use crate::playbook::{self, Diagnostics};
-use crate::sandbox::InProcess;
+use crate::sandbox::{WorkerSettings, Workers};
 use crate::store::{DEFAULT_TENANT, Store};
 
 /// What an [`App`] needs to start.
@@ -86,17 +86,23 @@ impl App {
             Arc::new(StoredCredentials(store.clone())),
             PoolSettings::default(),
         );
-        let mut runner = InProcess::new(&config.cache_dir, pools.clone())?;
+        let settings = WorkerSettings::new(config.cache_dir);
+        let mut compiled = Vec::new();
         for (name, wasm) in tools(&config.components)? {
             let started = Instant::now();
-            let loaded = runner.add_tool(&name, &wasm)?;
-            let how = if loaded.cached {
-                "loaded from the cache"
-            } else {
-                "compiled"
-            };
-            progress(&format!("tool {name} {how}"), started.elapsed());
+            let tool = Workers::compile(&settings, &name, &wasm)?;
+            if !tool.cached {
+                progress(&format!("tool {name} compiled"), started.elapsed());
+            }
+            compiled.push(tool);
         }
+        let started = Instant::now();
+        let count = settings.workers;
+        let runner = Workers::start(settings, compiled, pools.clone()).await?;
+        progress(
+            &format!("{count} sandbox workers, {}", runner.confinement()),
+            started.elapsed(),
+        );
         Ok(Self {
             inner: Arc::new(Inner {
                 engine: Engine::new(Arc::new(runner), store.clone()),

@@ -57,6 +57,12 @@ enum Command {
     /// Run a command with a PostgreSQL of its own in NOETL_TEST_DATABASE_URL
     #[command(hide = true)]
     TestDatabase(test_database::TestDatabase),
+    /// Run steps for the server at the other end of stdin
+    #[command(hide = true, name = crate::sandbox::WORKER)]
+    SandboxWorker,
+    /// Compile a component from stdin to stdout
+    #[command(hide = true, name = crate::sandbox::COMPILE)]
+    SandboxCompiler,
 }
 
 /// Playbooks, payloads and templates nest as deep as their limits allow, and what
@@ -66,6 +72,12 @@ const THREAD_STACK: usize = 32 << 20;
 /// Parses the arguments, runs the command, reports its error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // These lock themselves down while they have one thread.
+    match cli.command {
+        Command::SandboxWorker => return crate::sandbox::worker(),
+        Command::SandboxCompiler => return crate::sandbox::compiler(),
+        _ => {}
+    }
     start_log(matches!(cli.command, Command::Serve(_)));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -95,6 +107,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::TestDatabase(command) => command.run().await,
+        Command::SandboxWorker | Command::SandboxCompiler => {
+            unreachable!("they run without a runtime")
+        }
     }
 }
 

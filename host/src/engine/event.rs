@@ -1,5 +1,7 @@
 //! What happens in an execution, as it is told and as it is stored.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -63,8 +65,10 @@ pub struct StepRecord {
     pub started_at: DateTime<Utc>,
     /// From then to its end, tear-down included, in milliseconds.
     pub duration_ms: f64,
+    /// What a processor worked for it, in milliseconds.
+    pub cpu_ms: f64,
     /// Its linear memory at its largest, in bytes.
-    pub memory_bytes: usize,
+    pub memory_bytes: u64,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<StepError>,
@@ -83,11 +87,16 @@ impl StepRecord {
             tool: tool.into(),
             status: if error.is_none() { "success" } else { "failed" },
             started_at,
-            duration_ms: usage.duration.as_micros() as f64 / 1000.0,
+            duration_ms: milliseconds(usage.duration),
+            cpu_ms: milliseconds(usage.cpu),
             memory_bytes: usage.memory_bytes,
             error,
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
 }
 
 /// The events of an execution that are not stored yet.
@@ -122,6 +131,7 @@ impl Journal {
                 "tool": record.tool,
                 "status": record.status,
                 "duration_ms": record.duration_ms,
+                "cpu_ms": record.cpu_ms,
                 "memory_bytes": record.memory_bytes,
                 "result": result,
                 "error": record.error,

@@ -1,5 +1,7 @@
 //! From a step of the playbook to a request to the sandbox.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::Execution;
@@ -47,9 +49,11 @@ pub(super) fn request(
         tool: action.tool.clone(),
         tenant: execution.tenant.clone(),
         execution_id: execution.id,
+        playbook: playbook.path.clone(),
         step: step.name.clone(),
         config,
         args: Value::Object(args),
+        grant: Arc::new(crate::grants::Grant::built_in()),
         limits: Limits::default(),
     })
 }

@@ -1,10 +1,9 @@
 //! What a step or a task of the workbook runs.
 
 use super::model::{Action, ActionKind};
-use super::read::{Reader, find};
-use super::text::Style;
-use super::tree::{Entry, Kind, Node, Position};
+use super::read::Reader;
 use crate::template::{SqlTemplate, ValueTemplate};
+use crate::yaml::{Entry, Kind, Node, Position, Style, find};
 
 type Args = Vec<(String, ValueTemplate)>;
 
@@ -78,13 +77,15 @@ pub(super) fn body(
         return None;
     };
     let Kind::Text(name) = &tool.value.kind else {
-        reader.wrong_kind(&tool.value, &format!("{prefix}tool"), "a text");
+        reader
+            .report
+            .wrong_kind(&tool.value, &format!("{prefix}tool"), "a text");
         return None;
     };
     let before = reader.report.count();
     let allow = |reader: &mut Reader<'_>, extra: &[&str]| {
         let known: Vec<&str> = own.iter().chain(extra).copied().collect();
-        reader.unknown_fields(fields, &known, prefix);
+        reader.report.unknown_fields(fields, &known, prefix);
     };
     let body = match name.as_str() {
         "workbook" if is_task => {
@@ -187,7 +188,7 @@ fn missing(
                 .field(format!("{prefix}tool"))
                 .hint("add `tool: python` or `tool: postgres`");
         }
-        None => reader.unknown_fields(fields, own, prefix),
+        None => reader.report.unknown_fields(fields, own, prefix),
     }
 }
 
@@ -198,7 +199,9 @@ fn args(reader: &mut Reader<'_>, fields: &[Entry], prefix: &str) -> Option<Args>
     if matches!(entry.value.kind, Kind::Null) {
         return Some(Vec::new());
     }
-    let entries = reader.mapping(&entry.value, &format!("{prefix}args"))?;
+    let entries = reader
+        .report
+        .mapping(&entry.value, &format!("{prefix}args"))?;
     let args: Vec<_> = entries
         .iter()
         .map(|arg| {
@@ -283,7 +286,9 @@ fn credential(
     let Kind::Map(entries) = &auth.value.kind else {
         return reader.required_text(fields, "auth", &field, tool);
     };
-    reader.unknown_fields(entries, &["type", "credential"], &format!("{field}."));
+    reader
+        .report
+        .unknown_fields(entries, &["type", "credential"], &format!("{field}."));
     if let Some(kind) = find(entries, "type")
         && !matches!(&kind.value.kind, Kind::Text(kind) if kind == "postgres")
     {
@@ -364,7 +369,7 @@ fn block<'n>(
             None
         }
         Some(node) => {
-            reader.wrong_kind(node, field, "a text");
+            reader.report.wrong_kind(node, field, "a text");
             None
         }
         None => {

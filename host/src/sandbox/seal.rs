@@ -1,7 +1,7 @@
 //! Tells what this program wrote into its cache from what came there otherwise.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -41,50 +41,49 @@ impl Sealer {
         Ok(Self { key })
     }
 
-    /// Writes the seal of a file, whose content is `code`, beside it.
+    /// Writes the seal of a file beside it.
     ///
     /// # Errors
     /// If it can't be written.
-    pub(super) fn seal(&self, path: &Path, code: &[u8]) -> anyhow::Result<()> {
-        let mut mac = self.mac(path)?;
-        mac.update(code);
+    pub(super) fn seal(&self, path: &Path, content: &mut File) -> anyhow::Result<()> {
+        let seal = self.mac(path, content)?.finalize().into_bytes();
         let dir = path.parent().context("a file lies in a directory")?;
         let mut part = NamedTempFile::new_in(dir)?;
-        part.write_all(&mac.finalize().into_bytes())?;
+        part.write_all(&seal)?;
         part.persist(seal_of(path))?;
         Ok(())
     }
 
-    /// The file, if its seal holds.
+    /// Whether a file's seal holds.
     ///
     /// # Errors
     /// Why it does not.
-    pub(super) fn open_sealed(&self, path: &Path) -> anyhow::Result<File> {
-        let mut file = own_file(path, 0o022)?;
+    pub(super) fn check(&self, path: &Path) -> anyhow::Result<()> {
         let mut seal = Vec::new();
-        own_file(&seal_of(path), 0o022)?
+        own_file(&seal_of(path), 0o022)
+            .context("it has no seal")?
             .take(1000)
             .read_to_end(&mut seal)?;
-        let mut mac = self.mac(path)?;
-        let mut piece = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut piece)? {
-                0 => break,
-                read => mac.update(&piece[..read]),
-            }
-        }
-        mac.verify_slice(&seal)
-            .map_err(|_| anyhow::anyhow!("its seal does not hold"))?;
-        Ok(file)
+        let mut content = own_file(path, 0o022)?;
+        self.mac(path, &mut content)?
+            .verify_slice(&seal)
+            .map_err(|_| anyhow::anyhow!("its seal does not hold"))
     }
 
     /// The name is sealed too: it says which component's code this is.
-    fn mac(&self, path: &Path) -> anyhow::Result<Hmac<Sha256>> {
+    fn mac(&self, path: &Path, content: &mut File) -> anyhow::Result<Hmac<Sha256>> {
         let name = path.file_name().context("a file has a name")?;
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)?;
         mac.update(name.as_encoded_bytes());
         mac.update(b"\0");
-        Ok(mac)
+        content.rewind()?;
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            match content.read(&mut piece)? {
+                0 => return Ok(mac),
+                read => mac.update(&piece[..read]),
+            }
+        }
     }
 }
 

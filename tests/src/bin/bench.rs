@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::grants::Grant;
 use noetl::sandbox::{InProcess, Limits, StepRequest, StepRunner};
 use noetl_tests::{Server, token};
 use serde_json::{Value, json};
@@ -268,10 +269,12 @@ fn request(code: &str, args: &Value) -> StepRequest {
     StepRequest {
         tool: "python".into(),
         tenant: "bench".into(),
+        playbook: "bench".into(),
         execution_id: uuid::Uuid::nil(),
         step: "bench".into(),
         config: json!({"code": code, "file": "bench.yaml", "line": 1}),
         args: args.clone(),
+        grant: Arc::new(Grant::nothing()),
         limits: Limits::default(),
     }
 }

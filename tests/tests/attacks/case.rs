@@ -1,9 +1,8 @@
 //! The cases as they are written.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use noetl::sandbox::Limits;
+use noetl::sandbox::{Limit, Limits};
 use noetl_tests::root;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -19,6 +18,8 @@ pub struct Case {
     pub wants: String,
     /// The way in.
     pub kind: Kind,
+    /// Why it still succeeds. Such a case is not run unless it is asked for.
+    pub open: Option<String>,
 
     /// A whole playbook.
     pub text: Option<String>,
@@ -64,9 +65,9 @@ pub struct Case {
     /// What is done to a compiled component on disk.
     pub poison: Option<crate::cache::Poison>,
 
-    /// Limits of a step alone.
+    /// Limits of a step alone, in milliseconds or bytes; the others are the defaults.
     #[serde(default)]
-    pub limits: CaseLimits,
+    limits: BTreeMap<String, u64>,
     /// SQL that is run in the tenant's database before.
     #[serde(default)]
     pub before: Vec<String>,
@@ -127,28 +128,15 @@ pub struct Expect {
     pub shows: Vec<String>,
 }
 
-/// Limits of a step alone; the others are the defaults.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CaseLimits {
-    time_ms: Option<u64>,
-    memory_bytes: Option<usize>,
-    table_elements: Option<usize>,
-    output_bytes: Option<usize>,
-    log_bytes: Option<usize>,
-}
-
-impl CaseLimits {
-    /// As the sandbox takes them.
+impl Case {
+    /// The limits of a step alone.
     pub fn limits(&self) -> Limits {
-        let all = Limits::default();
-        Limits {
-            time: self.time_ms.map_or(all.time, Duration::from_millis),
-            memory_bytes: self.memory_bytes.unwrap_or(all.memory_bytes),
-            table_elements: self.table_elements.unwrap_or(all.table_elements),
-            output_bytes: self.output_bytes.unwrap_or(all.output_bytes),
-            log_bytes: self.log_bytes.unwrap_or(all.log_bytes),
+        let mut limits = Limits::default();
+        for (name, value) in &self.limits {
+            let limit = Limit::named(name);
+            limits.set(limit.unwrap_or_else(|| panic!("no limit {name}")), *value);
         }
+        limits
     }
 }
 

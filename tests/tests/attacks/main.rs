@@ -27,7 +27,9 @@ fn main() -> ExitCode {
         .map(|(class, case)| {
             let world = world.clone();
             let name = format!("{class}::{}", case.name);
+            let open = case.open.is_some();
             Trial::test(name, move || world.run(&case).map_err(Failed::from))
+                .with_ignored_flag(open)
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::grants::Grant;
 use noetl::sandbox::{InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use noetl_tests::root;
 use serde_json::{Value, json};
@@ -52,10 +53,12 @@ pub fn step(tool: &str, config: Value, args: Value, limits: Limits) -> StepReque
     StepRequest {
         tool: tool.into(),
         tenant: "default".into(),
+        playbook: "attacks".into(),
         execution_id: uuid::Uuid::nil(),
         step: "attack".into(),
         config,
         args,
+        grant: Arc::new(Grant::nothing()),
         limits,
     }
 }
@@ -90,7 +93,7 @@ impl Sandbox {
 
 /// Runs a step or a component.
 pub async fn attack(sandbox: &Sandbox, case: &Case) -> Outcome {
-    let limits = case.limits.limits();
+    let limits = case.limits();
     let args = expand::value(&json!(case.args));
     if case.kind == Kind::Step {
         let code = expand::text(case.code.as_deref().expect("a step has code"));

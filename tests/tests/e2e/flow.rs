@@ -335,7 +335,7 @@ workflow:
         reply.body["detail"]
             .as_str()
             .expect("detail")
-            .contains("memory_bytes"),
+            .contains("memory = 256MiB"),
         "{reply:#?}"
     );
     assert_eq!(server.request("GET", "/health", None).await.status, 200);

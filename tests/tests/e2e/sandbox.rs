@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::grants::Grant;
 use noetl::sandbox::{ErrorCategory, InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use serde_json::{Value, json};
 
@@ -50,10 +51,12 @@ impl Sandbox {
         StepRequest {
             tool: "probe".into(),
             tenant: "default".into(),
+            playbook: "tests/sandbox".into(),
             execution_id: uuid::Uuid::nil(),
             step: "probe".into(),
             config: Value::Null,
             args: json!({"a": ["{{ 7*7 }}", 9007199254740993_i64]}),
+            grant: Arc::new(Grant::nothing()),
             limits: Limits::default(),
         }
     }
@@ -101,20 +104,20 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
         ..Limits::default()
     };
     let small = Limits {
-        memory_bytes: 32 << 20,
-        output_bytes: 1000,
+        memory: 32 << 20,
+        output: 1000,
         ..Limits::default()
     };
     let all = Limits::default();
     sandbox
-        .fails(json!({"op": "loop"}), short, Timeout, "time = 100 ms")
+        .fails(json!({"op": "loop"}), short, Timeout, "time = 100ms")
         .await;
     sandbox
         .fails(
             json!({"op": "sleep", "n": 60_000}),
             short,
             Timeout,
-            "time = 100 ms",
+            "time = 100ms",
         )
         .await;
     sandbox
@@ -130,7 +133,7 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
             json!({"op": "allocate", "n": 64}),
             small,
             Limit,
-            "memory_bytes = 33554432",
+            "memory = 32MiB",
         )
         .await;
     sandbox
@@ -138,16 +141,11 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
             json!({"op": "output", "n": 2000}),
             small,
             Limit,
-            "output_bytes = 1000",
+            "output = 1000B",
         )
         .await;
     sandbox
-        .fails(
-            json!({"op": "output", "n": 24 << 20}),
-            all,
-            Limit,
-            "output_bytes",
-        )
+        .fails(json!({"op": "output", "n": 24 << 20}), all, Limit, "output")
         .await;
     sandbox
         .fails(json!({"op": "trap"}), all, Trap, "broke")
@@ -195,7 +193,7 @@ async fn there_is_nothing_to_reach() {
 async fn a_flood_of_log_entries_is_counted_and_dropped() {
     let sandbox = Sandbox::with("probe", "test/probe.wasm");
     let limits = Limits {
-        log_bytes: 1000,
+        log: 1000,
         ..Limits::default()
     };
     let outcome = sandbox

@@ -19,6 +19,7 @@ use super::parameter::{self, Kind};
 use super::plan::{Plan, Request, Sharing};
 use super::pool::{Client, Lease, Pool};
 use super::{arguments, error};
+use crate::limits::{Limit, Limits};
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 
 /// Brings a connection back to the state of a new one, but for the prepared
@@ -41,8 +42,7 @@ pub(super) struct Room {
     pub rows: u64,
     pub bytes: u64,
     /// The limits that they were counted from, for messages.
-    pub max_rows: u64,
-    pub max_bytes: u64,
+    pub limits: Limits,
 }
 
 /// A result and what it took of the room.
@@ -495,18 +495,10 @@ impl From<Error> for Failed {
 impl Room {
     fn check(&self, rows: u64, bytes: u64) -> Result<(), Error> {
         if rows > self.rows {
-            return Err(Error::Limit(format!(
-                "a step's results may have {} rows (limit postgres_rows); \
-                 add a LIMIT to the statement or raise the limit",
-                self.max_rows
-            )));
+            return Err(Error::Limit(self.limits.exceeded(Limit::PostgresRows)));
         }
         if bytes > self.bytes {
-            return Err(Error::Limit(format!(
-                "a step's results may have {} bytes (limit postgres_bytes); \
-                 select fewer rows or columns or raise the limit",
-                self.max_bytes
-            )));
+            return Err(Error::Limit(self.limits.exceeded(Limit::PostgresBytes)));
         }
         Ok(())
     }

@@ -7,12 +7,14 @@ mod values;
 use std::sync::Mutex as StdMutex;
 use std::time::Duration;
 
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::WasiCtxBuilder;
 
 use super::*;
+use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
-use crate::wit::noetl::tool::postgres::{DbError, DbValue};
+use crate::grants::Allowed;
+use crate::wit::noetl::tool::postgres::{DbError, DbValue, HostConnection, HostTransaction};
 
 /// The server to test with.
 fn url() -> String {
@@ -65,21 +67,29 @@ impl Bench {
     }
 
     fn step(&self) -> StepState {
-        self.step_with(Grant::All)
+        self.step_with(Allowed::All)
     }
 
-    fn step_with(&self, grant: Grant) -> StepState {
+    fn step_with(&self, credentials: Allowed) -> StepState {
         StepState {
             table: ResourceTable::new(),
             wasi: WasiCtxBuilder::new().build(),
             log: Log::new(1000),
-            postgres: Postgres::new(
+            postgres: Box::new(Postgres::new(
                 self.pools.clone(),
-                "t",
-                grant,
+                Caller {
+                    tenant: "t".into(),
+                    playbook: "tests/postgres".into(),
+                    step: "query".into(),
+                    execution_id: uuid::Uuid::nil(),
+                },
+                Arc::new(Grant {
+                    credentials,
+                    ..Grant::nothing()
+                }),
                 self.limits,
                 Instant::now() + self.deadline,
-            ),
+            )),
         }
     }
 }

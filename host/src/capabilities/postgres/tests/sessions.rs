@@ -402,11 +402,12 @@ async fn waiting_for_a_connection_has_an_end() {
 async fn limits_name_themselves() {
     let mut bench = Bench::new();
     bench.limits = Limits {
-        calls: 6,
-        connections: 1,
-        statement_bytes: 100,
-        rows: 10,
-        bytes: 1000,
+        postgres_calls: 6,
+        postgres_connections: 1,
+        postgres_statement_bytes: 100,
+        postgres_rows: 10,
+        postgres_bytes: 1000,
+        ..Limits::default()
     };
     let named = |answer: Answer<RowSet>, name: &str| match answer {
         Err(Error::Limit(message)) => assert!(message.contains(name), "{message}"),
@@ -455,9 +456,9 @@ async fn what_is_not_granted_looks_like_what_is_not_there() {
     let bench = Bench::new();
     let mut messages = Vec::new();
     for (grant, alias) in [
-        (Grant::Only(BTreeSet::new()), "db"),
-        (Grant::Only(["other".to_owned()].into()), "db"),
-        (Grant::All, "nope"),
+        (Allowed::none(), "db"),
+        (Allowed::Only(["other".to_owned()].into()), "db"),
+        (Allowed::All, "nope"),
     ] {
         let answer = HostConnection::open(&mut bench.step_with(grant), alias.into())
             .await
@@ -469,7 +470,7 @@ async fn what_is_not_granted_looks_like_what_is_not_there() {
     }
     messages.dedup();
     assert_eq!(messages.len(), 1, "{messages:?}");
-    let granted = Grant::Only(["db".to_owned()].into());
+    let granted = Allowed::Only(["db".to_owned()].into());
     HostConnection::open(&mut bench.step_with(granted), "db".into())
         .await
         .unwrap()

@@ -2,10 +2,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// One thing that is wrong with a playbook.
+/// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// The file's name, as given to [`super::parse`].
+    /// The file's name, as it was given.
     pub file: String,
     /// Line, from 1.
     pub line: usize,
@@ -38,7 +38,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// All that is wrong with a playbook, in the order of its lines; never empty.
+/// All that is wrong with a file, in the order of its lines; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Diagnostics(pub Vec<Diagnostic>);

@@ -7,13 +7,13 @@ use super::tree::Position;
 const MAX_COLUMN: usize = 2000;
 
 /// The lines of a file.
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     lines: Vec<&'a str>,
 }
 
 /// How a scalar is written, as far as its lines are those of the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// `|`: line by line, from the line after the indicator.
     Literal,
     /// `>`: lines are joined.
@@ -23,20 +23,20 @@ pub(super) enum Style {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Source {
             lines: text.lines().collect(),
         }
     }
 
     /// A line by its number, from 1.
-    pub(super) fn line(&self, number: usize) -> &'a str {
+    pub(crate) fn line(&self, number: usize) -> &'a str {
         let index = number.saturating_sub(1);
         self.lines.get(index).copied().unwrap_or_default()
     }
 
     /// What stands from a position on, unless that is too far to the right.
-    pub(super) fn rest(&self, position: Position) -> &'a str {
+    pub(crate) fn rest(&self, position: Position) -> &'a str {
         let line = self.line(position.line);
         let skipped = position.column.saturating_sub(1);
         if skipped > MAX_COLUMN {
@@ -47,7 +47,7 @@ impl<'a> Source<'a> {
             .map_or("", |(at, _)| &line[at..])
     }
 
-    pub(super) fn style(&self, position: Position) -> Style {
+    pub(crate) fn style(&self, position: Position) -> Style {
         match self.header(position) {
             Some((_, '|')) => Style::Literal,
             Some(_) => Style::Folded,
@@ -56,13 +56,13 @@ impl<'a> Source<'a> {
     }
 
     /// The line on which the scalar's content begins.
-    pub(super) fn first_line(&self, position: Position) -> usize {
+    pub(crate) fn first_line(&self, position: Position) -> usize {
         self.header(position)
             .map_or(position.line, |(line, _)| line + 1)
     }
 
     /// The position in the file of a byte offset in a scalar's content.
-    pub(super) fn locate(&self, position: Position, content: &str, offset: usize) -> Position {
+    pub(crate) fn locate(&self, position: Position, content: &str, offset: usize) -> Position {
         let before = content.get(..offset).unwrap_or(content);
         let line_offset = before.matches('\n').count();
         let column = before

@@ -10,16 +10,18 @@ use serde_json::{Map, Number, Value as Json};
 use serde_yaml::options::MergeKeyPolicy;
 use serde_yaml::{DuplicateKeyPolicy, Location, Spanned};
 
-/// Playbooks are written by people.
+/// The files are written by people.
 const MAX_BYTES: usize = 1024 * 1024;
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 20_000;
 const MAX_ALIASES: usize = 100;
 
-/// Line and column, both from 1; the column counts characters.
+/// Where something stands in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Position {
+pub struct Position {
+    /// Line, from 1.
     pub line: usize,
+    /// Column in characters, from 1.
     pub column: usize,
 }
 
@@ -33,13 +35,13 @@ impl Position {
 }
 
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub position: Position,
     pub kind: Kind,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Null,
     Bool(bool),
     Number(Number),
@@ -49,7 +51,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub key: String,
     pub position: Position,
     pub value: Node,
@@ -57,7 +59,7 @@ pub(super) struct Entry {
 
 impl Node {
     /// What it is, for messages.
-    pub(super) fn what(&self) -> &'static str {
+    pub(crate) fn what(&self) -> &'static str {
         match self.kind {
             Kind::Null => "nothing",
             Kind::Bool(_) => "a boolean",
@@ -68,7 +70,7 @@ impl Node {
         }
     }
 
-    pub(super) fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         match &self.kind {
             Kind::Null => Json::Null,
             Kind::Bool(value) => Json::Bool(*value),
@@ -80,11 +82,16 @@ impl Node {
     }
 }
 
-pub(super) fn entries_to_json(entries: &[Entry]) -> Map<String, Json> {
+pub(crate) fn entries_to_json(entries: &[Entry]) -> Map<String, Json> {
     entries
         .iter()
         .map(|entry| (entry.key.clone(), entry.value.to_json()))
         .collect()
+}
+
+/// The entry of this key.
+pub(crate) fn find<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Entry> {
+    entries.iter().find(|entry| entry.key == key)
 }
 
 /// Why a text is no YAML that is accepted.
@@ -104,7 +111,7 @@ pub(super) fn parse(text: &str, source: &Source<'_>) -> Result<Node, Failure> {
                 "the file has {} bytes, more than the {MAX_BYTES} allowed",
                 text.len()
             ),
-            hint: "hand data over in the payload".to_owned(),
+            hint: "it is too large to be written by people".to_owned(),
         });
     }
     if let Some(at) = text.find('\0') {
@@ -194,7 +201,7 @@ fn readable(message: &str) -> String {
     let known = [
         (
             "Documents",
-            "a second document begins here, a file holds one playbook",
+            "a second document begins here, a file holds one document",
         ),
         ("Nodes", "there are more than 20,000 values"),
         ("Aliases", "there are more than 100 aliases"),
