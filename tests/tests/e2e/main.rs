@@ -8,3 +8,4 @@ mod login;
 mod postgres;
 mod python;
 mod sandbox;
+mod sql_text;
