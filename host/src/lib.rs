@@ -16,5 +16,6 @@ pub mod playbook;
 pub mod sandbox;
 pub mod store;
 pub mod template;
+pub mod visible;
 pub mod wit;
 pub mod yaml;

@@ -11,6 +11,7 @@ use crate::admission::Full;
 use crate::engine::{Failure, Outcome, StepRecord};
 use crate::playbook::Diagnostics;
 use crate::sandbox::{ErrorCategory, StepError};
+use crate::visible::brief;
 
 /// An execution that ended well. Its JSON has the fields of the last tool
 /// step's result at the top, so that a page can read them there.
@@ -151,7 +152,8 @@ impl Problem {
             "There is no such playbook",
             StatusCode::NOT_FOUND,
             format!(
-                "no playbook is registered under the path `{path}`; `GET /api/catalog/playbooks` lists them, `noetl register FILE` adds one"
+                "no playbook is registered under the path `{}`; `GET /api/catalog/playbooks` lists them, `noetl register FILE` adds one",
+                brief(path, 500)
             ),
         )
     }

@@ -7,6 +7,7 @@ use wasmtime::Result;
 
 use super::StepState;
 use crate::limits::Unit;
+use crate::visible::visible;
 use crate::wit::noetl::tool::log::{self, Host};
 
 /// How much an entry matters.
@@ -39,9 +40,12 @@ impl std::fmt::Display for Level {
 pub struct Entry {
     /// How much it matters.
     pub level: Level,
-    /// The message, control characters (but tab and newline) escaped.
+    /// The message, made visible.
     pub message: String,
 }
+
+/// What an entry counts beside its message, so that empty ones are bounded too.
+const ENTRY_BYTES: usize = 16;
 
 /// A step's log, bounded in bytes. Clones share the entries, so that what a
 /// step wrote before it trapped is not lost with it.
@@ -59,7 +63,7 @@ struct Inner {
 }
 
 impl Log {
-    /// An empty log that keeps at most `max_bytes` of messages.
+    /// An empty log that keeps at most `max_bytes` of entries.
     pub fn new(max_bytes: usize) -> Self {
         Self {
             inner: Arc::default(),
@@ -70,12 +74,12 @@ impl Log {
     /// Adds an entry, or counts it as dropped when the log is full.
     pub fn write(&self, level: Level, message: &str) {
         let mut inner = self.inner.lock().expect("no panic while the log is held");
-        if inner.bytes + message.len() > self.max_bytes {
+        if inner.bytes + message.len() + ENTRY_BYTES > self.max_bytes {
             inner.dropped += 1;
             return;
         }
-        let message = escape_controls(message);
-        inner.bytes += message.len();
+        let message = visible(message);
+        inner.bytes += message.len() + ENTRY_BYTES;
         inner.entries.push(Entry { level, message });
     }
 
@@ -125,18 +129,6 @@ impl Written {
     }
 }
 
-fn escape_controls(message: &str) -> String {
-    let mut escaped = String::with_capacity(message.len());
-    for c in message.chars() {
-        match c {
-            '\n' | '\t' => escaped.push(c),
-            c if c.is_control() => escaped.extend(c.escape_default()),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 impl Host for StepState {
     async fn write(&mut self, level: log::Level, message: String) -> Result<()> {
         let level = match level {
@@ -156,17 +148,20 @@ mod tests {
 
     #[test]
     fn escapes_what_could_forge_a_line_or_a_terminal_command() {
-        let log = Log::new(100);
+        let log = Log::new(1000);
         log.write(Level::Info, "a\r\u{1b}[31mb\0\tc");
-        assert_eq!(log.take().entries[0].message, "a\\r\\u{1b}[31mb\\u{0}\tc");
+        assert_eq!(
+            log.take().entries[0].message,
+            "a\\u{d}\\u{1b}[31mb\\u{0}\tc"
+        );
     }
 
     #[test]
     fn says_how_much_was_dropped() {
-        let log = Log::new(4);
+        let log = Log::new(ENTRY_BYTES + 4);
         log.write(Level::Info, "1234");
-        log.write(Level::Info, "5");
-        let entries = log.take().admit(4);
+        log.write(Level::Info, "");
+        let entries = log.take().admit(ENTRY_BYTES + 4);
         assert_eq!(entries.len(), 2);
         assert!(entries[1].message.contains("1 more"), "{entries:?}");
     }

@@ -296,7 +296,7 @@ pub fn problem(status: StatusCode, body: &Value) -> Failure {
         message.push('\n');
         message.push_str(&diagnostic_line(diagnostic));
     }
-    let failure = Failure::new(super::table::visible(&message));
+    let failure = Failure::new(message);
     match text("hint") {
         Some(hint) => failure.hint(hint),
         None => failure,

@@ -75,11 +75,7 @@ impl Credential {
                     .server
                     .with(async |client| client.get(&["api", "credentials"]).await)
                     .await?;
-                terminal::out(&playbook::show(
-                    &body["credentials"],
-                    &["alias", "type"],
-                    list.json,
-                )?);
+                playbook::show(&body["credentials"], &["alias", "type"], list.json);
                 Ok(ExitCode::SUCCESS)
             }
         }

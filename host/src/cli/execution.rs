@@ -30,7 +30,7 @@ pub async fn run(
         answer.json().await?
     };
     if json {
-        terminal::out(&serde_json::to_string_pretty(&body)?);
+        terminal::json(&body);
     }
     if !status.is_success() {
         return Ok(failure::report(&explain(client, status, &body).into()));
@@ -99,7 +99,7 @@ fn step(event: &Value) -> String {
     for entry in log(&event["log"]) {
         line.push_str(&format!("\n  | {entry}"));
     }
-    table::visible(&line)
+    line
 }
 
 fn error_text(error: &Value) -> String {

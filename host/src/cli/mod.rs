@@ -22,6 +22,7 @@ mod terminal;
 mod test_database;
 mod validate;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -68,6 +69,10 @@ enum Command {
     SandboxCompiler,
 }
 
+/// Playbooks, payloads and templates nest as deep as their limits allow, and what
+/// reads them recurses. Only what is used of it becomes memory.
+const THREAD_STACK: usize = 32 << 20;
+
 /// Parses the arguments, runs the command, reports its error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -78,7 +83,11 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     start_log(matches!(cli.command, Command::Serve(_)));
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(THREAD_STACK)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&anyhow::Error::new(error)),
     };
@@ -117,6 +126,7 @@ fn start_log(serving: bool) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
 

@@ -122,8 +122,9 @@ impl<'a> Walk<'a> {
         let plan = Arc::clone(&self.execution.plan);
         let mut starts = Vec::new();
         while self.outcome.failure.is_none() {
-            let ready = plan.startable(&self.waiting, &self.running);
-            let Some(&index) = ready.first() else { break };
+            let Some(index) = plan.next_startable(&self.waiting, &self.running) else {
+                break;
+            };
             self.waiting.retain(|&w| w != index);
             let step = &plan.playbook.steps[index];
             self.passed += 1;

@@ -13,6 +13,7 @@ use wasmtime::component::Component;
 
 use super::compile::Compiler;
 use super::runtime::error;
+use super::seal::{self, Sealer};
 
 /// A component that is ready to be instantiated.
 pub struct Loaded {
@@ -53,6 +54,7 @@ pub struct ComponentCache {
     engine: Engine,
     dir: PathBuf,
     compiler: Compiler,
+    sealer: Sealer,
 }
 
 impl ComponentCache {
@@ -80,6 +82,7 @@ impl ComponentCache {
             // Workers are somewhere else.
             dir: std::path::absolute(dir)?,
             compiler,
+            sealer: Sealer::open(dir)?,
         })
     }
 
@@ -98,7 +101,7 @@ impl ComponentCache {
         }
         let digest = hex::encode(Sha256::digest(&bytes));
         let code = self.entry(&digest);
-        let cached = code.exists();
+        let cached = self.is_sealed(&code);
         if !cached {
             self.write(&code, &bytes)
                 .with_context(|| format!("can't use {}", wasm.display()))?;
@@ -110,14 +113,36 @@ impl ComponentCache {
         })
     }
 
+    /// Whether there is an entry that is as it was written. One that is not is
+    /// never run: it is removed, and compiled anew.
+    fn is_sealed(&self, entry: &Path) -> bool {
+        if entry.symlink_metadata().is_err() {
+            return false;
+        }
+        let Err(error) = self.sealer.check(entry) else {
+            return true;
+        };
+        tracing::warn!(
+            entry = %entry.display(),
+            error = format!("{error:#}"),
+            "a compiled component is not as it was written: it is compiled anew"
+        );
+        seal::remove(entry);
+        false
+    }
+
     /// Loads a component into this process, and compiles it before if need be.
     ///
     /// # Errors
-    /// Those of compiling; or if the cache's entry is broken.
+    /// Those of compiling; or if it can't be run with this configuration.
     pub(super) fn load(&self, wasm: &Path) -> anyhow::Result<Loaded> {
         let compiled = self.compile(wasm)?;
+        let component = deserialize(&self.engine, &compiled.code).map_err(|error| {
+            seal::remove(&compiled.code);
+            error.context(format!("can't use {}", wasm.display()))
+        })?;
         Ok(Loaded {
-            component: deserialize(&self.engine, &compiled.code)?,
+            component,
             digest: compiled.digest,
             cached: compiled.cached,
         })
@@ -135,22 +160,23 @@ impl ComponentCache {
     /// Writes beside the entry and renames, so that no reader sees half a file
     /// and two writers do not meet.
     fn write(&self, entry: &Path, wasm: &[u8]) -> anyhow::Result<()> {
-        let mut part = NamedTempFile::new_in(&self.dir)
-            .with_context(|| format!("can't write the component cache {}", self.dir.display()))?;
+        let context = || format!("can't write {}; is something in its way?", entry.display());
+        let mut part = NamedTempFile::new_in(&self.dir).with_context(context)?;
         self.compiler
             .compile(&self.engine, wasm, part.as_file_mut())?;
         part.as_file().sync_all()?;
-        part.persist(entry)?;
-        Ok(())
+        let mut code = part.persist(entry).with_context(context)?;
+        self.sealer.seal(entry, &mut code).with_context(context)
     }
 }
 
 /// Maps an entry of the cache.
 pub(super) fn deserialize(engine: &Engine, code: &Path) -> anyhow::Result<Component> {
-    // SAFETY: the file was written by this program (`ComponentCache::write`), into
-    // a directory that only this user can write (`ComponentCache::open`); its name
-    // holds the digest of the component and of everything its code depends on.
+    // SAFETY: the file was written by this program (`ComponentCache::write`), which
+    // its seal shows, into a directory that only this user can write
+    // (`ComponentCache::open`); its name holds the digest of the component and of
+    // everything its code depends on.
     unsafe { Component::deserialize_file(engine, code) }
         .map_err(error)
-        .with_context(|| format!("can't load {}; remove it to compile anew", code.display()))
+        .with_context(|| format!("can't load {}", code.display()))
 }

@@ -15,6 +15,7 @@ mod lockdown;
 mod prepared;
 mod queue;
 mod runtime;
+mod seal;
 mod step;
 mod worker;
 

@@ -10,4 +10,5 @@ mod login;
 mod postgres;
 mod python;
 mod sandbox;
+mod sql_text;
 mod workers;
