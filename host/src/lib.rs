@@ -2,7 +2,7 @@
 //! tool step runs in a fresh WebAssembly sandbox.
 //!
 //! `cli → api → engine → sandbox → capabilities → wit`; `engine → playbook →
-//! template`; `store` stands beside them.
+//! template`; `store` stands beside them, `secrets` below.
 
 pub mod api;
 pub mod app;
@@ -11,6 +11,9 @@ pub mod cli;
 pub mod engine;
 pub mod playbook;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
 pub mod template;
+#[cfg(test)]
+mod testing;
 pub mod wit;

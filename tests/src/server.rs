@@ -10,6 +10,9 @@ use tokio::process::{Child, Command};
 
 use super::Database;
 
+/// The master key of all these servers: 32 bytes, in base64.
+const MASTER_KEY: &str = "VGhlIG1hc3RlciBrZXkgb2YgdGhlIHRlc3RzLiAgICA=";
+
 /// A running server. It is killed when dropped.
 pub struct Server {
     /// `http://127.0.0.1:PORT`
@@ -89,6 +92,7 @@ impl Server {
                 &playbooks,
             ])
             .env("DATABASE_URL", &store.url)
+            .env("NOETL_MASTER_KEY", MASTER_KEY)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");

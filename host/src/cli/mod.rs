@@ -4,15 +4,19 @@ mod client;
 mod components;
 mod connect;
 mod credential;
+mod data_directory;
 pub mod embedded;
+mod environment;
 mod execute;
 mod execution;
 mod failure;
 mod files;
 mod local;
+mod master_key;
 mod payload;
 mod playbook;
 mod register;
+mod rotate_key;
 mod serve;
 mod sse;
 mod table;
@@ -61,6 +65,8 @@ enum Command {
 /// Parses the arguments, runs the command, reports its error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // SAFETY: nothing before this has started a thread.
+    unsafe { environment::take_secrets() };
     start_log(matches!(cli.command, Command::Serve(_)));
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -94,6 +100,13 @@ fn start_log(serving: bool) {
     let default = if serving { "warn,noetl=info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("NOETL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // Never, whatever is chosen: what sqlx says of a URL that it does not
+    // understand quotes it, and notices of PostgreSQL are the playbooks' words.
+    let filter = ["sqlx_postgres::options=off", "sqlx::postgres::notice=off"]
+        .into_iter()
+        .fold(filter, |filter, quiet| {
+            filter.add_directive(quiet.parse().expect("a constant directive"))
+        });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

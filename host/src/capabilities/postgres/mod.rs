@@ -12,6 +12,7 @@ mod numeric;
 mod parameter;
 mod plan;
 mod pool;
+mod privilege;
 mod session;
 mod temporal;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use tokio::sync::Mutex;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-pub use pool::{CredentialSource, PoolSettings, Pools, Secret};
+pub use pool::{Credential, CredentialSource, PoolSettings, Pools, check_url};
 
 use super::StepState;
 use crate::wit::noetl::tool::postgres::{
