@@ -19,18 +19,21 @@ use uuid::Uuid;
 use crate::admission::{Admission, Admitted, ExecutionCounts};
 use crate::api::answer::{Answer, Problem};
 use crate::api::limits::HttpLimits;
-use crate::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use crate::capabilities::postgres::{self, CredentialSource, PoolSettings, Pools};
 use crate::engine::{Engine, Event, Execution, ExecutionLimits, Listener, Outcome, Plan};
 use crate::grants::Grants;
 use crate::playbook::{self, Diagnostics};
 use crate::sandbox::{QueueLimits, Queued, StepRunner, WorkerSettings, Workers};
-use crate::store::{DEFAULT_TENANT, Finished, Store};
+use crate::secrets::{KeyRing, Secret};
+use crate::store::{Credential, DEFAULT_TENANT, Finished, Store};
 
 /// What an [`App`] needs to start.
 #[derive(Debug, Clone)]
 pub struct AppConfig {
     /// The server's own database, a PostgreSQL URL.
-    pub database_url: String,
+    pub database_url: Secret,
+    /// What stored credentials are encrypted with.
+    pub keys: KeyRing,
     /// Where the tools' components lie: `NAME.wasm` is the tool `NAME`.
     pub components: PathBuf,
     /// The processes that run steps, and where compiled components are kept.
@@ -100,6 +103,17 @@ pub enum RegisterError {
     Store(#[from] sqlx::Error),
 }
 
+/// Why a credential was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// It can't be used.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store failed.
+    #[error("the server's database failed: {0}")]
+    Store(#[from] sqlx::Error),
+}
+
 impl App {
     /// Connects to the database, loads the tools and gets ready to run.
     /// `progress` is told what was done and how long it took.
@@ -115,7 +129,7 @@ impl App {
             None => Grants::built_in(DEFAULT_TENANT),
         });
         let started = Instant::now();
-        let store = Store::connect(&config.database_url).await?;
+        let store = Store::connect(&config.database_url, config.keys).await?;
         progress("database connected, tables up to date", started.elapsed());
 
         let pools = Pools::new(
@@ -198,16 +212,30 @@ impl App {
     /// used again.
     ///
     /// # Errors
-    /// If it is of a type that does not exist, or the store fails.
-    pub async fn put_credential(&self, alias: &str, kind: &str, url: &str) -> anyhow::Result<()> {
-        if kind != "postgres" {
-            anyhow::bail!("there are no credentials of type `{kind}`; the type is `postgres`");
+    /// If it can't be one, or the store fails. No message repeats what was given:
+    /// a secret may have got into the wrong place.
+    pub async fn put_credential(
+        &self,
+        alias: &str,
+        credential: Credential,
+    ) -> Result<(), CredentialError> {
+        let invalid = |message: &str| CredentialError::Invalid(message.into());
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        if !(1..=100).contains(&alias.len()) || !alias.chars().all(is_part) {
+            return Err(invalid(
+                "a credential's alias has 1 to 100 letters, digits, `_`, `-` and `.`",
+            ));
         }
+        if credential.kind != "postgres" {
+            return Err(invalid(
+                "there are no credentials of this type; the type is `postgres`",
+            ));
+        }
+        postgres::check_url(&credential.url).map_err(invalid)?;
         self.inner
             .store
-            .put_credential(DEFAULT_TENANT, alias, kind, url)
-            .await
-            .context("can't store the credential")?;
+            .put_credential(DEFAULT_TENANT, alias, &credential)
+            .await?;
         self.inner.pools.invalidate(DEFAULT_TENANT, alias);
         Ok(())
     }
@@ -400,8 +428,18 @@ struct StoredCredentials(Store);
 
 #[async_trait::async_trait]
 impl CredentialSource for StoredCredentials {
-    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<Secret>> {
-        Ok(self.0.credential_url(tenant, alias).await?.map(Secret::new))
+    async fn find(
+        &self,
+        tenant: &str,
+        alias: &str,
+    ) -> anyhow::Result<Option<postgres::Credential>> {
+        let found = self.0.credential(tenant, alias).await?;
+        Ok(found
+            .filter(|credential| credential.kind == "postgres")
+            .map(|credential| postgres::Credential {
+                url: credential.url,
+                allow_privileged: credential.allow_privileged,
+            }))
     }
 }
 

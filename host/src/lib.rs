@@ -2,7 +2,7 @@
 //! tool step runs in a fresh WebAssembly sandbox.
 //!
 //! `cli → api → engine → sandbox → capabilities → wit`; `engine → playbook →
-//! template`; `store` stands beside them, `limits` and `grants` below all.
+//! template`; `store` stands beside them, `limits`, `grants` and `secrets` below all.
 
 pub mod admission;
 pub mod api;
@@ -14,8 +14,11 @@ pub mod grants;
 pub mod limits;
 pub mod playbook;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
 pub mod template;
+#[cfg(test)]
+mod testing;
 pub mod visible;
 pub mod wit;
 pub mod yaml;

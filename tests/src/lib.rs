@@ -5,10 +5,12 @@
 
 pub mod browser;
 mod database;
+mod process;
 mod server;
 mod token;
 
 pub use database::Database;
+pub use process::Process;
 pub use server::{Log, Reply, Server, noetl, root};
 pub use token::token;
 

@@ -11,6 +11,9 @@ use tokio::process::{Child, Command};
 
 use super::Database;
 
+/// The master key of all these servers: 32 bytes, in base64.
+const MASTER_KEY: &str = "VGhlIG1hc3RlciBrZXkgb2YgdGhlIHRlc3RzLiAgICA=";
+
 /// A running server. It is killed when dropped.
 pub struct Server {
     /// `http://127.0.0.1:PORT`
@@ -128,6 +131,7 @@ impl Server {
             ])
             .args(arguments)
             .env("DATABASE_URL", &store.url)
+            .env("NOETL_MASTER_KEY", MASTER_KEY)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -11,21 +11,63 @@ use super::client::Client;
 use super::components::ComponentsOption;
 use super::embedded::{Embedded, Options};
 use super::failure::Failure;
+use super::master_key::{MasterKeyOption, MasterKeys};
 use super::terminal::{note, timed};
 use crate::app::{App, AppConfig, ServiceLimits};
 use crate::grants::{BUILT_IN_TOOLS, Grants};
 use crate::sandbox::WorkerSettings;
+use crate::secrets::Secret;
 use crate::store::DEFAULT_TENANT;
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
 
+/// Where the server's own data is, and the key to what is encrypted in it.
+#[derive(Debug, Args)]
+pub struct StoreOptions {
+    /// PostgreSQL for noetl's own data [default: one that noetl starts itself]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<Secret>,
+    #[command(flatten)]
+    master_key: MasterKeyOption,
+}
+
+/// The database and the master keys, ready to be used.
+pub struct StoreAccess {
+    pub database_url: Secret,
+    pub master_keys: MasterKeys,
+    pub embedded: Option<Embedded>,
+}
+
+impl StoreOptions {
+    /// Reads the master keys, and starts a database if none was given.
+    ///
+    /// # Errors
+    /// One of them can't be had.
+    pub async fn start(&self, say: &dyn Fn(&str)) -> anyhow::Result<StoreAccess> {
+        let master_keys = self.master_key.load(say)?;
+        let embedded = match self.database_url {
+            Some(_) => None,
+            None => Some(start_database(say).await?),
+        };
+        let database_url = match (&self.database_url, &embedded) {
+            (Some(url), _) => url.clone(),
+            (None, Some(embedded)) => embedded.store_url.clone(),
+            (None, None) => unreachable!("one of them was chosen above"),
+        };
+        Ok(StoreAccess {
+            database_url,
+            master_keys,
+            embedded,
+        })
+    }
+}
+
 /// What the application needs.
 #[derive(Debug, Args)]
 pub struct LocalOptions {
-    /// PostgreSQL for noetl's own data [default: one that noetl starts itself]
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: Option<String>,
+    #[command(flatten)]
+    store: StoreOptions,
     #[command(flatten)]
     components: ComponentsOption,
     /// Where compiled components are kept; only this account may write there [default: ~/.cache/noetl/compiled]
@@ -89,17 +131,14 @@ impl Local {
     ) -> anyhow::Result<Local> {
         let components = options.components()?;
         let workers = options.workers()?;
-        let embedded = match options.database_url {
-            Some(_) => None,
-            None => Some(start_database(say).await?),
-        };
-        let database_url = match (&options.database_url, &embedded) {
-            (Some(url), _) => url.clone(),
-            (None, Some(embedded)) => embedded.store_url.clone(),
-            (None, None) => unreachable!("one of them was chosen above"),
-        };
+        let StoreAccess {
+            database_url,
+            master_keys,
+            embedded,
+        } = options.store.start(say).await?;
         let config = AppConfig {
             database_url,
+            keys: master_keys.keys,
             components,
             workers,
             require_isolation: options.require_isolation,
@@ -113,7 +152,7 @@ impl Local {
         let client = Client::in_process(app.router());
         if let Some(embedded) = &embedded {
             client
-                .put_credential(DEMO_CREDENTIAL, "postgres", &embedded.demo_url)
+                .put_credential(DEMO_CREDENTIAL, "postgres", &embedded.demo_url, false)
                 .await
                 .with_context(|| format!("storing the credential {DEMO_CREDENTIAL}"))?;
             say(&format!(

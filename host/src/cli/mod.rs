@@ -4,17 +4,21 @@ mod client;
 mod components;
 mod connect;
 mod credential;
+mod data_directory;
 mod doctor;
 pub mod embedded;
+mod environment;
 mod execute;
 mod execution;
 mod failure;
 mod files;
 mod limits;
 mod local;
+mod master_key;
 mod payload;
 mod playbook;
 mod register;
+mod rotate_key;
 mod serve;
 mod sse;
 mod table;
@@ -82,6 +86,8 @@ pub fn main() -> ExitCode {
         Command::SandboxCompiler => return crate::sandbox::compiler(),
         _ => {}
     }
+    // SAFETY: nothing before this has started a thread.
+    unsafe { environment::take_secrets() };
     start_log(matches!(cli.command, Command::Serve(_)));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -123,6 +129,13 @@ fn start_log(serving: bool) {
     let default = if serving { "warn,noetl=info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("NOETL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // Never, whatever is chosen: what sqlx says of a URL that it does not
+    // understand quotes it, and notices of PostgreSQL are the playbooks' words.
+    let filter = ["sqlx_postgres::options=off", "sqlx::postgres::notice=off"]
+        .into_iter()
+        .fold(filter, |filter, quiet| {
+            filter.add_directive(quiet.parse().expect("a constant directive"))
+        });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

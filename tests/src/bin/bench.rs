@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
 use noetl::grants::Grant;
 use noetl::sandbox::{InProcess, Limits, StepRequest, StepRunner};
 use noetl_tests::{Server, token};
@@ -30,7 +30,7 @@ struct NoCredentials;
 
 #[async_trait::async_trait]
 impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Secret>> {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
         Ok(None)
     }
 }

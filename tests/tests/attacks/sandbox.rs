@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
 use noetl::grants::Grant;
 use noetl::sandbox::{InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use noetl_tests::root;
@@ -25,7 +25,7 @@ struct NoCredentials;
 
 #[async_trait::async_trait]
 impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Secret>> {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
         Ok(None)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
 use noetl::grants::Grant;
 use noetl::sandbox::{ErrorCategory, InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ struct NoCredentials;
 
 #[async_trait::async_trait]
 impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Secret>> {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
         Ok(None)
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::capabilities::postgres::{self, CredentialSource, PoolSettings, Pools};
 use noetl::grants::Grant;
 use noetl::sandbox::{
     ErrorCategory, StepOutcome, StepRequest, StepRunner, WorkerSettings, Workers, worker_command,
 };
+use noetl::secrets::Secret;
 use noetl_tests::{Database, noetl};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -38,8 +39,12 @@ impl Credential {
 
 #[async_trait::async_trait]
 impl CredentialSource for Credential {
-    async fn find(&self, _: &str, alias: &str) -> anyhow::Result<Option<Secret>> {
-        Ok(self.0.clone().filter(|_| alias == "db").map(Secret::new))
+    async fn find(&self, _: &str, alias: &str) -> anyhow::Result<Option<postgres::Credential>> {
+        let url = self.0.clone().filter(|_| alias == "db");
+        Ok(url.map(|url| postgres::Credential {
+            url: Secret::new(url),
+            allow_privileged: false,
+        }))
     }
 }
 
@@ -76,7 +81,7 @@ fn python(code: &str) -> StepRequest {
     }
 }
 
-fn postgres(sql: &str) -> StepRequest {
+fn sql(sql: &str) -> StepRequest {
     StepRequest {
         tool: "postgres".into(),
         config: json!({"credential": "db", "statements": [{"text": sql, "params": []}]}),
@@ -208,11 +213,7 @@ async fn steps_of_all_tools_run_in_workers() {
         ids.insert(result[0].to_string());
     }
     assert_eq!(ids.len(), 64);
-    let result = works(
-        workers
-            .run(postgres("SELECT 9007199254740993::int8 AS n"))
-            .await,
-    );
+    let result = works(workers.run(sql("SELECT 9007199254740993::int8 AS n")).await);
     assert_eq!(
         result["command_1"][0]["n"].to_string(),
         "9007199254740993",
@@ -270,11 +271,11 @@ async fn a_step_without_effect_survives_its_worker_once() {
 async fn a_step_with_an_effect_is_not_run_again() {
     let database = Database::create().await;
     let workers = Arc::new(pool(1, Credential::db(&database)).await);
-    works(workers.run(postgres("CREATE TABLE t (n int)")).await);
+    works(workers.run(sql("CREATE TABLE t (n int)")).await);
     let step = {
         let workers = Arc::clone(&workers);
-        let sql = "INSERT INTO t SELECT 1 FROM pg_sleep(5)";
-        tokio::spawn(async move { workers.run(postgres(sql)).await })
+        let insert = "INSERT INTO t SELECT 1 FROM pg_sleep(5)";
+        tokio::spawn(async move { workers.run(sql(insert)).await })
     };
     tokio::time::sleep(Duration::from_millis(500)).await;
     let before = workers.pids();
@@ -286,7 +287,7 @@ async fn a_step_with_an_effect_is_not_run_again() {
         .expect_err("it is lost");
     assert_eq!(error.kind, "worker_lost", "{error}");
     replaced(&workers, 1, &before).await;
-    let rows = works(workers.run(postgres("SELECT count(*) AS n FROM t")).await);
+    let rows = works(workers.run(sql("SELECT count(*) AS n FROM t")).await);
     assert_eq!(rows["command_1"][0]["n"], 0, "what it did is undone");
 }
 

@@ -14,6 +14,7 @@ mod numeric;
 mod parameter;
 mod plan;
 mod pool;
+mod privilege;
 mod session;
 mod temporal;
 #[cfg(test)]
@@ -31,7 +32,7 @@ use tokio::sync::Mutex;
 
 pub use call::{Answer, Backend, Call, Handle};
 pub use host::{Connection, Transaction};
-pub use pool::{CredentialSource, PoolSettings, Pools, Secret};
+pub use pool::{Credential, CredentialSource, PoolSettings, Pools, check_url};
 
 use crate::grants::{Caller, Grant};
 use crate::limits::{Limit, Limits};

@@ -12,6 +12,7 @@ use deadpool::managed::Object;
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, Either, Executor, Row, SqlSafeStr, Statement};
+use uuid::Uuid;
 
 use super::decode::{self, Layout};
 use super::lexer::{Scan, scan};
@@ -23,12 +24,48 @@ use crate::limits::{Limit, Limits};
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 
 /// Brings a connection back to the state of a new one, but for the prepared
-/// statements of sqlx: `DISCARD ALL` would drop them too. Tells how many prepared
-/// statements SQL made of its own, and how many came by the protocol.
-const RESET: &str = "ROLLBACK; CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
-    UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; \
-    SELECT count(*) FILTER (WHERE from_sql), count(*) FILTER (WHERE NOT from_sql) \
-    FROM pg_catalog.pg_prepared_statements";
+/// statements of sqlx: `DISCARD ALL` would drop them too. Its `statement_timeout`
+/// is set for the next step, its random numbers start anew (`setseed` decides the
+/// next ones). Tells how many prepared statements SQL made of its own, and how
+/// many came by the protocol.
+fn reset_sql(timeout: u64) -> String {
+    let seed = (Uuid::new_v4().as_u64_pair().0 >> 11) as f64 / (1_u64 << 52) as f64 - 1.0;
+    format!(
+        "ROLLBACK; CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
+         UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; \
+         SELECT pg_catalog.setseed({seed}); {}; \
+         SELECT pg_catalog.count(*) FILTER (WHERE from_sql), pg_catalog.count(*) FILTER (WHERE NOT from_sql) \
+         FROM pg_catalog.pg_prepared_statements",
+        lower_timeout_sql(timeout)
+    )
+}
+
+/// Lowers `statement_timeout` to so many seconds, unless it is lower already: the
+/// role's own setting and the step's count too.
+fn lower_timeout_sql(seconds: u64) -> String {
+    format!(
+        "SELECT pg_catalog.set_config('statement_timeout', '{seconds}s', false) \
+         WHERE pg_catalog.current_setting('statement_timeout')::pg_catalog.interval \
+         NOT BETWEEN '1 us' AND '{seconds} s'"
+    )
+}
+
+/// PostgreSQL's own timeout for a statement of a step that ends at `deadline`, in
+/// seconds.
+///
+/// A step's deadline ends its query at once, through a second connection. This is
+/// for when nobody is left to do that. To set it for every step would cost each a
+/// round trip, and PostgreSQL starts the clock before it reads a statement, so it
+/// can't travel with the statement itself. Hence powers of two: a connection that
+/// comes back is set for what its step had, which is what the next one most likely
+/// has too, and within a step it is lowered each time when half of what was left is
+/// over. So most steps send nothing more, and no statement outlives its step by
+/// more than the step had left when it began.
+fn timeout_for(deadline: Instant) -> u64 {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let seconds = left.as_millis().div_ceil(1000).clamp(1, 1 << 20) as u64;
+    seconds.next_power_of_two()
+}
 
 /// `feature_not_supported`, as in "cached plan must not change result type".
 const CACHED_PLAN_CHANGED: &str = "0A000";
@@ -71,6 +108,10 @@ pub(super) struct Session {
     /// The schema may have been changed in the open transaction.
     schema_changed: bool,
     used: bool,
+    /// PostgreSQL's timeout for a statement when the step began, in seconds.
+    timeout: u64,
+    /// The same outside the open transaction, which a rollback brings back.
+    timeout_outside: Option<u64>,
     /// Counts the step's connections.
     _held: Arc<()>,
 }
@@ -94,6 +135,8 @@ impl Session {
             private: false,
             schema_changed: false,
             used: false,
+            timeout: timeout_for(deadline),
+            timeout_outside: None,
             _held: held,
         })
     }
@@ -105,8 +148,18 @@ impl Session {
 
     /// Starts a transaction.
     pub async fn begin(&mut self, deadline: Instant) -> Result<(), Error> {
-        self.command("BEGIN", deadline).await?;
+        let lower = self.lower_timeout(deadline);
+        self.timeout_outside = self
+            .lease
+            .as_ref()
+            .and_then(|lease| lease.statement_timeout);
+        let mut sql = "BEGIN".to_owned();
+        if let Some((_, lower)) = &lower {
+            sql = format!("{sql}; {lower}");
+        }
+        self.command(sql, deadline).await?;
         self.transaction = Transaction::Open;
+        self.timeout_is(lower.map_or(self.timeout_outside, |(seconds, _)| Some(seconds)));
         Ok(())
     }
 
@@ -121,7 +174,10 @@ impl Session {
         }
         // A deferred constraint may fail now, which ends the transaction too.
         self.transaction = Transaction::None;
-        let ended = self.command("COMMIT", deadline).await;
+        let ended = self.command("COMMIT".into(), deadline).await;
+        if ended.is_err() {
+            self.timeout_is(self.timeout_outside);
+        }
         self.forget_schema();
         ended
     }
@@ -129,7 +185,8 @@ impl Session {
     /// Ends the transaction and undoes what it did.
     pub async fn rollback(&mut self, deadline: Instant) -> Result<(), Error> {
         self.transaction = Transaction::None;
-        let ended = self.command("ROLLBACK", deadline).await;
+        let ended = self.command("ROLLBACK".into(), deadline).await;
+        self.timeout_is(self.timeout_outside);
         self.forget_schema();
         ended
     }
@@ -142,8 +199,31 @@ impl Session {
         }
     }
 
-    async fn command(&mut self, sql: &'static str, deadline: Instant) -> Result<(), Error> {
+    /// What has to be sent so that PostgreSQL's timeout is right for a statement
+    /// now, and that timeout. `None` if it is.
+    fn lower_timeout(&self, deadline: Instant) -> Option<(u64, String)> {
+        let seconds = timeout_for(deadline);
+        let lease = self.lease.as_ref()?;
+        if lease.statement_timeout == Some(seconds) {
+            return None;
+        }
+        let lower = lower_timeout_sql(seconds);
+        Some(match self.used {
+            // What the step itself has set lower stays so.
+            true => (seconds, lower),
+            false => (seconds, format!("RESET statement_timeout; {lower}")),
+        })
+    }
+
+    fn timeout_is(&mut self, seconds: Option<u64>) {
+        if let Some(lease) = &mut self.lease {
+            lease.statement_timeout = seconds;
+        }
+    }
+
+    async fn command(&mut self, sql: String, deadline: Instant) -> Result<(), Error> {
         let client = self.start()?;
+        let sql = AssertSqlSafe(sql);
         let ran = tokio::time::timeout_at(deadline.into(), client.connection.execute(sql)).await;
         match ran {
             Ok(Ok(_)) => {
@@ -183,6 +263,13 @@ impl Session {
         }
         let scan = scan(text);
         refuse_transaction_control(&scan, self.in_transaction())?;
+        if scan.copies_with_client {
+            return Err(Error::InvalidState(
+                "COPY from STDIN or to STDOUT needs a client that sends or takes the rows, and a step \
+                 is none: use INSERT or SELECT"
+                    .into(),
+            ));
+        }
         parameter::check(&scan, parameters)?;
         let kinds: Vec<Kind> = parameters.iter().map(Kind::of).collect();
         let request = Request {
@@ -194,9 +281,20 @@ impl Session {
         };
         let changes_schema = !keeps_schema(&scan);
         // A setting such as `search_path` decides what a name means.
-        self.private |= changes_schema || text.to_ascii_lowercase().contains("set_config");
+        let lower_case = text.to_ascii_lowercase();
+        self.private |= changes_schema || lower_case.contains("set_config");
         self.schema_changed |= changes_schema;
-        let ran = tokio::time::timeout_at(deadline.into(), self.run(&request, room)).await;
+        let ran = async {
+            if let Some((seconds, sql)) = self.lower_timeout(deadline) {
+                self.command(sql, deadline).await?;
+                self.timeout_is(Some(seconds));
+            }
+            self.run(&request, room).await
+        };
+        let ran = tokio::time::timeout_at(deadline.into(), ran).await;
+        if may_change_timeout(&scan, &lower_case) {
+            self.timeout_is(None);
+        }
         if self.transaction == Transaction::None {
             self.forget_schema();
         }
@@ -402,7 +500,7 @@ impl Drop for Session {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             match self.busy {
                 true => drop(runtime.spawn(end(pool, lease))),
-                false => drop(runtime.spawn(reset(pool, lease))),
+                false => drop(runtime.spawn(reset(pool, lease, self.timeout))),
             }
         }
     }
@@ -434,9 +532,9 @@ impl Drop for Unclean {
 }
 
 /// Resets a connection and gives it back.
-async fn reset(pool: Arc<Pool>, mut lease: Unclean) {
+async fn reset(pool: Arc<Pool>, mut lease: Unclean, timeout: u64) {
     let connection = &mut lease.client().connection;
-    let rows = sqlx::raw_sql(RESET).fetch_all(connection);
+    let rows = sqlx::raw_sql(AssertSqlSafe(reset_sql(timeout))).fetch_all(connection);
     match tokio::time::timeout(RESET_TIMEOUT, rows).await {
         Ok(Ok(rows)) => {
             // The statements of sqlx have to be there still: SQL can drop them.
@@ -446,6 +544,7 @@ async fn reset(pool: Arc<Pool>, mut lease: Unclean) {
             };
             let kept = i64::try_from(lease.client().connection.cached_statements_size());
             if count(0) == Some(0) && count(1) == kept.ok() {
+                lease.client().statement_timeout = Some(timeout);
                 lease.clean();
             }
         }
@@ -533,6 +632,12 @@ fn keeps_schema(scan: &Scan) -> bool {
             | "SHOW"
             | "EXPLAIN"
     )
+}
+
+/// Whether `statement_timeout` may be another after this statement.
+fn may_change_timeout(scan: &Scan, lower_case: &str) -> bool {
+    let first = scan.words.first().map_or("", String::as_str);
+    matches!(first, "RESET" | "DISCARD" | "ROLLBACK") || lower_case.contains("statement_timeout")
 }
 
 /// Transactions are the interface's, so that it knows when one has ended.
