@@ -231,10 +231,10 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("master.key");
         let (one, two) = (MasterKey::random(), MasterKey::random());
-        write(&file, &[one.clone()], false).unwrap();
+        write(&file, std::slice::from_ref(&one), false).unwrap();
         let mode = file.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        write(&file, &[two.clone()], false).unwrap();
+        write(&file, std::slice::from_ref(&two), false).unwrap();
         assert_eq!(read(&file).unwrap().ids(), [one.id()]);
         write(&file, &[two.clone(), one.clone()], true).unwrap();
         assert_eq!(read(&file).unwrap().ids(), [two.id(), one.id()]);

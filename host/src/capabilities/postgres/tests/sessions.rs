@@ -514,6 +514,23 @@ async fn postgresqls_own_timeout_follows_the_time_that_a_step_has() {
 }
 
 #[tokio::test]
+async fn a_step_like_the_one_before_finds_the_timeout_set() {
+    let bench = Bench::single();
+    run(&bench, "SET statement_timeout TO '1s'", &[])
+        .await
+        .unwrap();
+    let pool = bench.pools.find("t", "db").await.unwrap().unwrap();
+    // The only connection: it has been reset.
+    let lease = pool.lease().await.unwrap();
+    assert_eq!(lease.statement_timeout, Some(64));
+    drop(lease);
+    assert_eq!(
+        format!("{:?}", value(&bench, TIMEOUT, &[]).await),
+        format!("{:?}", text("64s"))
+    );
+}
+
+#[tokio::test]
 async fn postgresqls_own_timeout_falls_with_the_time_that_is_left() {
     let mut bench = Bench::single();
     bench.deadline = Duration::from_secs(3);
