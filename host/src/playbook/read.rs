@@ -131,6 +131,16 @@ impl Reader<'_> {
         };
         self.report.unknown_fields(entries, &METADATA, "metadata.");
         let name = self.required_text(entries, "name", "metadata.name", metadata.position);
+        let name = name.filter(|name| match name.chars().any(char::is_control) {
+            false => true,
+            true => {
+                self.report
+                    .add(metadata.position, "the name holds control characters")
+                    .field("metadata.name")
+                    .hint("write it as people read it");
+                false
+            }
+        });
         let path = self
             .required_text(entries, "path", "metadata.path", metadata.position)
             .filter(|path| match path_fault(path) {

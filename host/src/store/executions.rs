@@ -115,6 +115,10 @@ impl Store {
         payload: &str,
         started_at: DateTime<Utc>,
     ) -> sqlx::Result<Option<Accepted>> {
+        // PostgreSQL can't even be asked for it.
+        if path.contains('\0') {
+            return Ok(None);
+        }
         let version: Option<i32> = sqlx::query_scalar(
             "INSERT INTO executions (id, tenant, path, version, status, payload, started_at)
              SELECT $1, tenant, path, version, 'running', $4::text::json, $5 FROM playbooks

@@ -8,7 +8,6 @@ use noetl::grants::Grant;
 use noetl::sandbox::{InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use noetl_tests::root;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::case::{Case, Kind};
 use crate::expand;
@@ -17,7 +16,6 @@ use crate::expect::Outcome;
 /// A runner with the tools `python` and `probe`.
 pub struct Sandbox {
     runner: InProcess,
-    _cache: TempDir,
 }
 
 /// No tenant has any.
@@ -65,18 +63,17 @@ pub fn step(tool: &str, config: Value, args: Value, limits: Limits) -> StepReque
 
 impl Sandbox {
     pub fn new() -> Self {
-        let cache = tempfile::tempdir().expect("a temporary directory");
-        let mut runner = runner(cache.path()).expect("a runner");
+        // Where the server keeps them too: python takes long to compile.
+        let cache = std::env::var_os("NOETL_CACHE_DIR").map(PathBuf::from);
+        let cache = cache.unwrap_or_else(|| std::env::temp_dir().join("noetl-attacks"));
+        let mut runner = runner(&cache).expect("a runner");
         for (name, file) in [
             ("python", components().join("python.wasm")),
             ("probe", probe()),
         ] {
             runner.add_tool(name, &file).expect("the tool loads");
         }
-        Self {
-            runner,
-            _cache: cache,
-        }
+        Self { runner }
     }
 
     /// Another step, right after the attack.

@@ -168,6 +168,7 @@ workflow:
         (json!(1.5), "float"),
         (json!(1.0), "float"),
         (json!(1e300), "float"),
+        (json!(-9.223373720368549e+23), "float"),
         (json!("007"), "str"),
         (json!("{{ 7*7 }}"), "str"),
         (json!("[1, 2]"), "str"),
