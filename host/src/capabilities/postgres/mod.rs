@@ -17,6 +17,7 @@ mod session;
 mod temporal;
 #[cfg(test)]
 mod tests;
+mod timeout;
 mod types;
 
 use std::collections::BTreeSet;
