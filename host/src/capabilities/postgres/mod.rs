@@ -19,6 +19,7 @@ mod session;
 mod temporal;
 #[cfg(test)]
 mod tests;
+mod timeout;
 mod types;
 
 use std::collections::HashMap;

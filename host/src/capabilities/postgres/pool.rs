@@ -21,6 +21,7 @@ use sqlx::{ConnectOptions, Connection as _, PgConnection};
 use super::error;
 use super::plan::Plans;
 use super::privilege;
+use super::timeout::Timeout;
 use super::types::Types;
 use crate::secrets::Secret;
 use crate::wit::noetl::tool::postgres::Error;
@@ -278,8 +279,10 @@ pub(super) struct Client {
     pub connection: PgConnection,
     /// The backend's process number, for `pg_terminate_backend`.
     pub backend: i32,
-    /// PostgreSQL's own `statement_timeout` on it, in seconds, as far as known.
-    pub statement_timeout: Option<u64>,
+    /// PostgreSQL's own `statement_timeout` on it when it was made.
+    pub default_timeout: Timeout,
+    /// The same now; `None` if it has to be asked for.
+    pub statement_timeout: Option<Timeout>,
     /// How much of the pool's `schema_epoch` its prepared statements have seen.
     pub schema_epoch: u64,
     /// When it was last given back.
@@ -313,15 +316,16 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Client, Refusal> {
         let mut connection = self.options.connect().await?;
-        let (backend, rights) = privilege::ask(&mut connection).await?;
-        if !rights.is_empty() && !self.allow_privileged {
+        let role = privilege::ask(&mut connection).await?;
+        if !role.rights.is_empty() && !self.allow_privileged {
             let _ = connection.close().await;
-            return Err(Refusal::Privileged(rights));
+            return Err(Refusal::Privileged(role.rights));
         }
         Ok(Client {
             connection,
-            backend,
-            statement_timeout: None,
+            backend: role.backend,
+            default_timeout: role.timeout,
+            statement_timeout: Some(role.timeout),
             schema_epoch: 0,
             released: Instant::now(),
         })

@@ -19,6 +19,7 @@ use super::lexer::{Scan, scan};
 use super::parameter::{self, Kind};
 use super::plan::{Plan, Request, Sharing};
 use super::pool::{Client, Lease, Pool};
+use super::timeout::{self, Timeout, shorter};
 use super::{arguments, error};
 use crate::limits::{Limit, Limits};
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
@@ -28,7 +29,7 @@ use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 /// is set for the next step, its random numbers start anew (`setseed` decides the
 /// next ones). Tells how many prepared statements SQL made of its own, and how
 /// many came by the protocol.
-fn reset_sql(timeout: u64) -> String {
+fn reset_sql(timeout: Timeout) -> String {
     let seed = (Uuid::new_v4().as_u64_pair().0 >> 11) as f64 / (1_u64 << 52) as f64 - 1.0;
     format!(
         "ROLLBACK; CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
@@ -36,35 +37,8 @@ fn reset_sql(timeout: u64) -> String {
          SELECT pg_catalog.setseed({seed}); {}; \
          SELECT pg_catalog.count(*) FILTER (WHERE from_sql), pg_catalog.count(*) FILTER (WHERE NOT from_sql) \
          FROM pg_catalog.pg_prepared_statements",
-        lower_timeout_sql(timeout)
+        timeout::set(timeout)
     )
-}
-
-/// Lowers `statement_timeout` to so many seconds, unless it is lower already: the
-/// role's own setting and the step's count too.
-fn lower_timeout_sql(seconds: u64) -> String {
-    format!(
-        "SELECT pg_catalog.set_config('statement_timeout', '{seconds}s', false) \
-         WHERE pg_catalog.current_setting('statement_timeout')::pg_catalog.interval \
-         NOT BETWEEN '1 us' AND '{seconds} s'"
-    )
-}
-
-/// PostgreSQL's own timeout for a statement of a step that ends at `deadline`, in
-/// seconds.
-///
-/// A step's deadline ends its query at once, through a second connection. This is
-/// for when nobody is left to do that. To set it for every step would cost each a
-/// round trip, and PostgreSQL starts the clock before it reads a statement, so it
-/// can't travel with the statement itself. Hence powers of two: a connection that
-/// comes back is set for what its step had, which is what the next one most likely
-/// has too, and within a step it is lowered each time when half of what was left is
-/// over. So most steps send nothing more, and no statement outlives its step by
-/// more than the step had left when it began.
-fn timeout_for(deadline: Instant) -> u64 {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let seconds = left.as_millis().div_ceil(1000).clamp(1, 1 << 20) as u64;
-    seconds.next_power_of_two()
 }
 
 /// `feature_not_supported`, as in "cached plan must not change result type".
@@ -108,10 +82,10 @@ pub(super) struct Session {
     /// The schema may have been changed in the open transaction.
     schema_changed: bool,
     used: bool,
-    /// PostgreSQL's timeout for a statement when the step began, in seconds.
-    timeout: u64,
+    /// PostgreSQL's timeout for a statement when the step began.
+    timeout: Timeout,
     /// The same outside the open transaction, which a rollback brings back.
-    timeout_outside: Option<u64>,
+    timeout_outside: Option<Timeout>,
     /// Counts the step's connections.
     _held: Arc<()>,
 }
@@ -127,6 +101,7 @@ impl Session {
                     pool.alias
                 ))
             })??;
+        let timeout = shorter(lease.default_timeout, timeout::for_deadline(deadline));
         Ok(Self {
             pool,
             lease: Some(lease),
@@ -135,7 +110,7 @@ impl Session {
             private: false,
             schema_changed: false,
             used: false,
-            timeout: timeout_for(deadline),
+            timeout,
             timeout_outside: None,
             _held: held,
         })
@@ -148,18 +123,16 @@ impl Session {
 
     /// Starts a transaction.
     pub async fn begin(&mut self, deadline: Instant) -> Result<(), Error> {
-        let lower = self.lower_timeout(deadline);
-        self.timeout_outside = self
-            .lease
-            .as_ref()
-            .and_then(|lease| lease.statement_timeout);
+        let known = self.known_timeout(deadline).await?;
         let mut sql = "BEGIN".to_owned();
-        if let Some((_, lower)) = &lower {
-            sql = format!("{sql}; {lower}");
+        let wanted = self.wanted_timeout(known, deadline);
+        if let Some(timeout) = wanted {
+            sql = format!("{sql}; {}", timeout::set(timeout));
         }
         self.command(sql, deadline).await?;
         self.transaction = Transaction::Open;
-        self.timeout_is(lower.map_or(self.timeout_outside, |(seconds, _)| Some(seconds)));
+        self.timeout_outside = Some(known);
+        self.timeout_is(wanted.or(Some(known)));
         Ok(())
     }
 
@@ -199,25 +172,49 @@ impl Session {
         }
     }
 
-    /// What has to be sent so that PostgreSQL's timeout is right for a statement
-    /// now, and that timeout. `None` if it is.
-    fn lower_timeout(&self, deadline: Instant) -> Option<(u64, String)> {
-        let seconds = timeout_for(deadline);
-        let lease = self.lease.as_ref()?;
-        if lease.statement_timeout == Some(seconds) {
-            return None;
+    /// PostgreSQL's timeout for a statement as it is now. It is asked for where the
+    /// step may have changed it.
+    async fn known_timeout(&mut self, deadline: Instant) -> Result<Timeout, Error> {
+        let known = self
+            .lease
+            .as_ref()
+            .and_then(|lease| lease.statement_timeout);
+        if let Some(timeout) = known {
+            return Ok(timeout);
         }
-        let lower = lower_timeout_sql(seconds);
-        Some(match self.used {
-            // What the step itself has set lower stays so.
-            true => (seconds, lower),
-            false => (seconds, format!("RESET statement_timeout; {lower}")),
-        })
+        let client = self.start()?;
+        let shown = client.connection.fetch_one("SHOW statement_timeout");
+        match tokio::time::timeout_at(deadline.into(), shown).await {
+            Ok(Ok(row)) => {
+                self.busy = false;
+                let timeout = row.try_get(0).map_or(0, timeout::parse);
+                self.timeout_is(Some(timeout));
+                Ok(timeout)
+            }
+            Ok(Err(error)) => {
+                self.failed(error::connection_lives(&error));
+                Err(error::statement(&error, None))
+            }
+            Err(_) => {
+                self.failed(false);
+                Err(late())
+            }
+        }
     }
 
-    fn timeout_is(&mut self, seconds: Option<u64>) {
+    /// What PostgreSQL's timeout has to be instead of `known`; `None` if it is
+    /// right. What a step has set shorter for itself stays so.
+    fn wanted_timeout(&self, known: Timeout, deadline: Instant) -> Option<Timeout> {
+        let wanted = match self.used {
+            false => self.timeout,
+            true => shorter(known, timeout::for_deadline(deadline)),
+        };
+        (wanted != known).then_some(wanted)
+    }
+
+    fn timeout_is(&mut self, timeout: Option<Timeout>) {
         if let Some(lease) = &mut self.lease {
-            lease.statement_timeout = seconds;
+            lease.statement_timeout = timeout;
         }
     }
 
@@ -285,9 +282,10 @@ impl Session {
         self.private |= changes_schema || lower_case.contains("set_config");
         self.schema_changed |= changes_schema;
         let ran = async {
-            if let Some((seconds, sql)) = self.lower_timeout(deadline) {
-                self.command(sql, deadline).await?;
-                self.timeout_is(Some(seconds));
+            let known = self.known_timeout(deadline).await?;
+            if let Some(timeout) = self.wanted_timeout(known, deadline) {
+                self.command(timeout::set(timeout), deadline).await?;
+                self.timeout_is(Some(timeout));
             }
             self.run(&request, room).await
         };
@@ -532,7 +530,7 @@ impl Drop for Unclean {
 }
 
 /// Resets a connection and gives it back.
-async fn reset(pool: Arc<Pool>, mut lease: Unclean, timeout: u64) {
+async fn reset(pool: Arc<Pool>, mut lease: Unclean, timeout: Timeout) {
     let connection = &mut lease.client().connection;
     let rows = sqlx::raw_sql(AssertSqlSafe(reset_sql(timeout))).fetch_all(connection);
     match tokio::time::timeout(RESET_TIMEOUT, rows).await {

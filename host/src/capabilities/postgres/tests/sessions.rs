@@ -514,6 +514,47 @@ async fn postgresqls_own_timeout_follows_the_time_that_a_step_has() {
 }
 
 #[tokio::test]
+async fn a_role_may_have_a_shorter_timeout_of_its_own() {
+    let name = format!("{}_hurried", role());
+    testing::as_admin(&[
+        format!("CREATE ROLE {name} LOGIN PASSWORD '{name}'"),
+        format!("ALTER ROLE {name} SET statement_timeout TO '5s'"),
+    ])
+    .await;
+    let mut bench = Bench::single();
+    bench.set(Some(credential(testing::login(&name, &role()).expose())));
+    for (deadline, timeout) in [(60, "5s"), (2, "2s"), (60, "5s")] {
+        bench.deadline = Duration::from_secs(deadline);
+        let mut step = bench.step();
+        let connection = open(&mut step).await;
+        assert_eq!(seconds(&mut step, &connection).await, timeout);
+    }
+}
+
+/// SET TRANSACTION has to be the first statement that PostgreSQL sees.
+#[tokio::test]
+async fn a_script_can_choose_its_isolation_level() {
+    let mut bench = Bench::single();
+    for deadline in [60, 5, 60] {
+        bench.deadline = Duration::from_secs(deadline);
+        let mut step = bench.step();
+        let connection = open(&mut step).await;
+        for touch in ["SELECT 1", "SET statement_timeout TO '1h'"] {
+            query(&mut step, &connection, touch, &[]).await.unwrap();
+            let transaction = begin(&mut step, &connection).await.unwrap();
+            for sql in [
+                "SET LOCAL statement_timeout TO '2h'",
+                "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE",
+                "SELECT 1",
+            ] {
+                within(&mut step, &transaction, sql, &[]).await.unwrap();
+            }
+            commit(&mut step, &transaction).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_step_like_the_one_before_finds_the_timeout_set() {
     let bench = Bench::single();
     run(&bench, "SET statement_timeout TO '1s'", &[])
@@ -522,7 +563,7 @@ async fn a_step_like_the_one_before_finds_the_timeout_set() {
     let pool = bench.pools.find("t", "db").await.unwrap().unwrap();
     // The only connection: it has been reset.
     let lease = pool.lease().await.unwrap();
-    assert_eq!(lease.statement_timeout, Some(64));
+    assert_eq!(lease.statement_timeout, Some(64_000));
     drop(lease);
     assert_eq!(
         format!("{:?}", value(&bench, TIMEOUT, &[]).await),
