@@ -156,7 +156,7 @@ impl<'a> Walk<'a> {
     }
 
     fn prepare(&mut self, step: &Step, action: &Action) -> Result<StepRequest, StepError> {
-        let request = request(&self.execution, step, action, &self.scope)?;
+        let request = request(&self.execution, step, action, &self.scope.for_step())?;
         self.journal.push(
             "step_started",
             Some(&step.name),
@@ -320,7 +320,7 @@ impl<'a> Walk<'a> {
             Next::Branches { branches, default } => {
                 let scope = match result {
                     Some(result) => self.scope.with_result(result),
-                    None => self.scope.clone(),
+                    None => self.scope.for_step(),
                 };
                 let mut taken = default;
                 for branch in branches {
