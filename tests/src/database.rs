@@ -35,3 +35,14 @@ impl Database {
             .expect("the test's database answers")
     }
 }
+
+/// The one value that a query gives.
+pub async fn scalar<T>(connection: &mut PgConnection, query: &'static str) -> T
+where
+    T: sqlx::Type<sqlx::Postgres> + for<'r> sqlx::Decode<'r, sqlx::Postgres> + Send + Unpin,
+{
+    sqlx::query_scalar(query)
+        .fetch_one(connection)
+        .await
+        .expect("the query gives a value")
+}

@@ -8,7 +8,7 @@ mod database;
 mod server;
 mod token;
 
-pub use database::Database;
+pub use database::{Database, scalar};
 pub use server::{Reply, Server, noetl, root};
 pub use token::token;
 

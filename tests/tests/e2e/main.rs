@@ -8,3 +8,5 @@ mod login;
 mod postgres;
 mod python;
 mod sandbox;
+mod service;
+mod service_http;
