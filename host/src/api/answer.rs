@@ -119,11 +119,12 @@ impl Problem {
             "bad-request",
             "The request can't be read",
             StatusCode::BAD_REQUEST,
-            detail,
+            shortened(detail.into()),
         )
     }
 
     pub(super) fn unreadable(status: StatusCode, detail: impl Into<String>) -> Self {
+        let detail = shortened(detail.into());
         Self::new("bad-request", "The request can't be read", status, detail)
     }
 
@@ -151,7 +152,8 @@ impl Problem {
             "There is no such playbook",
             StatusCode::NOT_FOUND,
             format!(
-                "no playbook is registered under the path `{path}`; `GET /api/catalog/playbooks` lists them, `noetl register FILE` adds one"
+                "no playbook is registered under the path `{}`; `GET /api/catalog/playbooks` lists them, `noetl register FILE` adds one",
+                shortened(path.into())
             ),
         )
     }
@@ -235,6 +237,15 @@ impl Problem {
         ]);
         problem
     }
+}
+
+/// A text that may hold whatever a client sent, of whatever length.
+fn shortened(mut text: String) -> String {
+    if text.len() > 1000 {
+        text.truncate(text.floor_char_boundary(1000));
+        text.push('…');
+    }
+    text
 }
 
 const TOO_MUCH: &str = "Too much at once";
