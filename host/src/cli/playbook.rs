@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::connect::ServerOptions;
 use super::{table, terminal};
-use crate::visible::visible;
 
 /// What to do with the catalog.
 #[derive(Debug, Subcommand)]
@@ -37,19 +36,22 @@ impl Playbook {
             .server
             .with(async |client| client.get(&["api", "catalog", "playbooks"]).await)
             .await?;
-        show(
+        terminal::out(&show(
             &body["playbooks"],
             &["path", "version", "registered_at"],
             list.json,
-        );
+        )?);
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Prints a list from the API as JSON, or as a table of some of its fields.
-pub fn show(items: &Value, fields: &[&str], json: bool) {
+/// A list from the API as JSON, or as a table of some of its fields.
+///
+/// # Errors
+/// None that can happen: JSON of JSON.
+pub fn show(items: &Value, fields: &[&str], json: bool) -> anyhow::Result<String> {
     if json {
-        return terminal::json(items);
+        return Ok(serde_json::to_string_pretty(items)?);
     }
     let rows = items
         .as_array()
@@ -59,11 +61,11 @@ pub fn show(items: &Value, fields: &[&str], json: bool) {
             fields
                 .iter()
                 .map(|field| match &item[*field] {
-                    Value::String(text) => visible(text),
+                    Value::String(text) => table::visible(text),
                     other => other.to_string(),
                 })
                 .collect()
         })
         .collect();
-    terminal::out(&table::plain(fields, rows));
+    Ok(table::plain(fields, rows))
 }

@@ -4,17 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use axum::serve::ListenerExt;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::client::Client;
 use super::failure::Failure;
-use super::limits::{LimitOptions, make_room_for_files};
 use super::local::{DRAIN_LIMIT, Local, LocalOptions};
 use super::terminal::{note, out, timed};
 use super::{failure, files};
-use crate::app::App;
 
 /// Where the server listens if it isn't told.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8082";
@@ -33,20 +32,16 @@ pub struct Serve {
     /// Also serves the example page and its stand-in for an identity provider
     #[arg(long)]
     dev: bool,
-    #[command(flatten)]
-    limits: LimitOptions,
 }
 
 impl Serve {
-    /// Serves until SIGINT or SIGTERM. SIGHUP ends it too, unless there is a file
-    /// of grants to read again.
+    /// Serves until SIGINT or SIGTERM.
     ///
     /// # Errors
     /// The address is taken, or a part does not start.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let begin = Instant::now();
-        let mut signals = Signals::new(self.local.grants.is_some())?;
-        let hangup = signal(SignalKind::hangup())?;
+        let mut signals = Signals::new()?;
         out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
         let listener = self.bind().await?;
         let address = listener.local_addr()?;
@@ -54,9 +49,6 @@ impl Serve {
             local = self.start() => local?,
             () = signals.next() => return Err(Failure::new("interrupted while starting").into()),
         };
-        if self.local.grants.is_some() {
-            tokio::spawn(reload_grants(local.app.clone(), hangup));
-        }
         if self.dev {
             out(&format!(
                 "example page: http://{address}/examples/auth0-login/"
@@ -73,16 +65,17 @@ impl Serve {
         out(&format!("ready on http://{address}"));
 
         let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-        let app = local.app.clone();
-        let mut server = tokio::spawn(async move {
-            app.serve(listener, async {
-                stopping.await.ok();
-            })
-            .await;
+        // Small answers must not wait for the acknowledgement of earlier ones.
+        let listener = listener.tap_io(|stream| {
+            stream.set_nodelay(true).ok();
         });
+        let server = axum::serve(listener, local.app.router()).with_graceful_shutdown(async move {
+            stopping.await.ok();
+        });
+        let mut server = tokio::spawn(server.into_future());
         tokio::select! {
             ended = &mut server => {
-                ended?;
+                ended??;
                 return Err(Failure::new("the server ended by itself").into());
             }
             () = signals.next() => {}
@@ -127,9 +120,7 @@ impl Serve {
     }
 
     async fn start(&self) -> anyhow::Result<Local> {
-        let mut limits = self.limits.limits();
-        make_room_for_files(&mut limits)?;
-        let local = Local::start(&self.local, self.dev, limits, &out).await?;
+        let local = Local::start(&self.local, self.dev, &out).await?;
         let before = Instant::now();
         match self.register(&local.client).await? {
             0 => out("no playbooks registered now; add some with 'noetl register' or --playbooks"),
@@ -157,46 +148,27 @@ impl Serve {
     }
 }
 
-/// Reads the grants again at each SIGHUP.
-async fn reload_grants(app: App, mut hangup: Signal) {
-    while hangup.recv().await.is_some() {
-        match app.grants().reload() {
-            Ok(()) => out("grants read again"),
-            Err(error) => note(&format!("error: {error}\nthe grants stay as they were")),
-        }
-    }
-}
-
 /// The signals that end the server.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Option<Signal>,
+    hangup: Signal,
 }
 
 impl Signals {
-    fn new(reloads: bool) -> anyhow::Result<Signals> {
+    fn new() -> anyhow::Result<Signals> {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: match reloads {
-                true => None,
-                false => Some(signal(SignalKind::hangup())?),
-            },
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
     async fn next(&mut self) {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = hangup => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

@@ -4,23 +4,14 @@
 use std::io::Write;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::visible::{visible, visible_json};
-
-/// Writes a line to stdout. Whoever wrote it, it can't drive the terminal.
+/// Writes a line to stdout.
 pub fn out(text: &str) {
-    writeln!(std::io::stdout(), "{}", visible(text)).ok();
+    writeln!(std::io::stdout(), "{text}").ok();
 }
 
-/// Writes a line to stderr, likewise.
+/// Writes a line to stderr.
 pub fn note(text: &str) {
-    writeln!(std::io::stderr(), "{}", visible(text)).ok();
-}
-
-/// Writes JSON to stdout.
-pub fn json(value: &Value) {
-    writeln!(std::io::stdout(), "{}", visible_json(&format!("{value:#}"))).ok();
+    writeln!(std::io::stderr(), "{text}").ok();
 }
 
 /// A line that ends with how long it took.

@@ -1,7 +1,8 @@
 //! What is wrong with the workflow as a whole.
 
 use super::model::{Next, Step};
-use crate::yaml::{Position, Report};
+use super::report::Report;
+use super::tree::Position;
 
 /// Reports every step that no way from `start` leads to.
 pub(super) fn reachable(steps: &[Step], report: &mut Report) {

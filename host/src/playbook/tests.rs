@@ -159,7 +159,6 @@ fn a_playbook_becomes_a_model() {
         credential,
         line,
         sql,
-        ..
     } = &upsert.kind
     else {
         panic!("{upsert:?}")

@@ -1,10 +1,10 @@
 //! What a step or a task of the workbook runs.
 
 use super::model::{Action, ActionKind};
-use super::read::Reader;
-use crate::limits::{self, Setting};
+use super::read::{Reader, find};
+use super::text::Style;
+use super::tree::{Entry, Kind, Node, Position};
 use crate::template::{SqlTemplate, ValueTemplate};
-use crate::yaml::{Entry, Kind, Node, Position, Style, find};
 
 type Args = Vec<(String, ValueTemplate)>;
 
@@ -15,47 +15,49 @@ pub(super) enum Body {
     Workbook {
         task: String,
         position: Position,
-        over: Over,
+        args: Args,
     },
     /// The tool itself.
-    Inline(Action),
-}
-
-/// What a step sets over what its task has.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Over {
-    pub args: Args,
-    pub limits: Vec<Setting>,
+    Inline {
+        tool: String,
+        kind: ActionKind,
+        args: Args,
+    },
 }
 
 impl Body {
     pub(super) fn takes_args(&self) -> bool {
         !matches!(
             self,
-            Body::Inline(Action {
+            Body::Inline {
                 kind: ActionKind::Postgres { .. },
                 ..
-            })
+            }
         )
     }
 
     /// The action, with `over` over its own arguments.
-    pub(super) fn into_action(self, task: Option<String>, over: Over) -> Option<Action> {
-        let Body::Inline(mut action) = self else {
+    pub(super) fn into_action(self, task: Option<String>, over: Args) -> Option<Action> {
+        let Body::Inline {
+            tool,
+            kind,
+            mut args,
+        } = self
+        else {
             return None;
         };
-        action.task = task;
-        for (name, value) in over.args {
-            match action.args.iter_mut().find(|(known, _)| *known == name) {
+        for (name, value) in over {
+            match args.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, slot)) => *slot = value,
-                None => action.args.push((name, value)),
+                None => args.push((name, value)),
             }
         }
-        for setting in over.limits {
-            action.limits.retain(|known| known.limit != setting.limit);
-            action.limits.push(setting);
-        }
-        Some(action)
+        Some(Action {
+            tool,
+            task,
+            kind,
+            args,
+        })
     }
 }
 
@@ -76,34 +78,13 @@ pub(super) fn body(
         return None;
     };
     let Kind::Text(name) = &tool.value.kind else {
-        reader
-            .report
-            .wrong_kind(&tool.value, &format!("{prefix}tool"), "a text");
+        reader.wrong_kind(&tool.value, &format!("{prefix}tool"), "a text");
         return None;
     };
     let before = reader.report.count();
     let allow = |reader: &mut Reader<'_>, extra: &[&str]| {
-        let known: Vec<&str> = own
-            .iter()
-            .chain(extra)
-            .chain(&["limits"])
-            .copied()
-            .collect();
-        reader.report.unknown_fields(fields, &known, prefix);
-    };
-    let limits = match find(fields, "limits") {
-        Some(entry) => limits::read(reader.report, &entry.value, &format!("{prefix}limits")),
-        None => Vec::new(),
-    };
-    let inline = |kind, args| {
-        Body::Inline(Action {
-            tool: name.clone(),
-            position: tool.value.position,
-            task: None,
-            kind,
-            args,
-            limits: limits.clone(),
-        })
+        let known: Vec<&str> = own.iter().chain(extra).copied().collect();
+        reader.unknown_fields(fields, &known, prefix);
     };
     let body = match name.as_str() {
         "workbook" if is_task => {
@@ -122,27 +103,36 @@ pub(super) fn body(
             Some(Body::Workbook {
                 task: task?,
                 position,
-                over: Over {
-                    args: args?,
-                    limits,
-                },
+                args: args?,
             })
         }
         "python" => {
             allow(reader, &["code", "args"]);
             let args = args(reader, fields, prefix);
             let kind = python(reader, fields, prefix, tool.position);
-            Some(inline(kind?, args?))
+            Some(Body::Inline {
+                tool: name.clone(),
+                kind: kind?,
+                args: args?,
+            })
         }
         "postgres" => {
             allow(reader, &["auth", "query"]);
             let kind = postgres(reader, fields, prefix, tool.position);
-            Some(inline(kind?, Vec::new()))
+            Some(Body::Inline {
+                tool: name.clone(),
+                kind: kind?,
+                args: Vec::new(),
+            })
         }
         plugin if reader.plugins.contains(&plugin) => {
             let args = args(reader, fields, prefix);
             let config = config(reader, fields, prefix, own);
-            Some(inline(ActionKind::Plugin { config: config? }, args?))
+            Some(Body::Inline {
+                tool: name.clone(),
+                kind: ActionKind::Plugin { config: config? },
+                args: args?,
+            })
         }
         unknown => {
             let known: Vec<&str> = ["python", "postgres", "workbook"]
@@ -197,7 +187,7 @@ fn missing(
                 .field(format!("{prefix}tool"))
                 .hint("add `tool: python` or `tool: postgres`");
         }
-        None => reader.report.unknown_fields(fields, own, prefix),
+        None => reader.unknown_fields(fields, own, prefix),
     }
 }
 
@@ -208,9 +198,7 @@ fn args(reader: &mut Reader<'_>, fields: &[Entry], prefix: &str) -> Option<Args>
     if matches!(entry.value.kind, Kind::Null) {
         return Some(Vec::new());
     }
-    let entries = reader
-        .report
-        .mapping(&entry.value, &format!("{prefix}args"))?;
+    let entries = reader.mapping(&entry.value, &format!("{prefix}args"))?;
     let args: Vec<_> = entries
         .iter()
         .map(|arg| {
@@ -264,10 +252,8 @@ fn postgres(
     match SqlTemplate::compile(query) {
         Ok(sql) => {
             reader.remember(position, query, &field, false, sql.references());
-            let (credential, named_at) = credential?;
             Some(ActionKind::Postgres {
-                credential,
-                position: named_at,
+                credential: credential?,
                 line: reader.source.first_line(position),
                 sql,
             })
@@ -284,7 +270,7 @@ fn credential(
     fields: &[Entry],
     prefix: &str,
     tool: Position,
-) -> Option<(String, Position)> {
+) -> Option<String> {
     let field = format!("{prefix}auth");
     let Some(auth) = find(fields, "auth") else {
         reader
@@ -295,12 +281,9 @@ fn credential(
         return None;
     };
     let Kind::Map(entries) = &auth.value.kind else {
-        let alias = reader.required_text(fields, "auth", &field, tool)?;
-        return Some((alias, auth.value.position));
+        return reader.required_text(fields, "auth", &field, tool);
     };
-    reader
-        .report
-        .unknown_fields(entries, &["type", "credential"], &format!("{field}."));
+    reader.unknown_fields(entries, &["type", "credential"], &format!("{field}."));
     if let Some(kind) = find(entries, "type")
         && !matches!(&kind.value.kind, Kind::Text(kind) if kind == "postgres")
     {
@@ -313,10 +296,12 @@ fn credential(
             .field(format!("{field}.type"))
             .hint("write `type: postgres`");
     }
-    let field = format!("{field}.credential");
-    let alias = reader.required_text(entries, "credential", &field, auth.position)?;
-    let named_at = find(entries, "credential").map_or(auth.position, |c| c.value.position);
-    Some((alias, named_at))
+    reader.required_text(
+        entries,
+        "credential",
+        &format!("{field}.credential"),
+        auth.position,
+    )
 }
 
 /// The fields of a plugin are its own affair, but one that is nearly a field of
@@ -327,7 +312,7 @@ fn config(
     prefix: &str,
     own: &[&str],
 ) -> Option<ValueTemplate> {
-    let known: Vec<&str> = own.iter().copied().chain(["args", "limits"]).collect();
+    let known: Vec<&str> = own.iter().copied().chain(["args"]).collect();
     let mut config = Vec::new();
     for entry in fields {
         if known.contains(&entry.key.as_str()) {
@@ -379,7 +364,7 @@ fn block<'n>(
             None
         }
         Some(node) => {
-            reader.report.wrong_kind(node, field, "a text");
+            reader.wrong_kind(node, field, "a text");
             None
         }
         None => {

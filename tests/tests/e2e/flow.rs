@@ -168,7 +168,6 @@ workflow:
         (json!(1.5), "float"),
         (json!(1.0), "float"),
         (json!(1e300), "float"),
-        (json!(-9.223373720368549e+23), "float"),
         (json!("007"), "str"),
         (json!("{{ 7*7 }}"), "str"),
         (json!("[1, 2]"), "str"),
@@ -336,7 +335,7 @@ workflow:
         reply.body["detail"]
             .as_str()
             .expect("detail")
-            .contains("memory = 256MiB"),
+            .contains("memory_bytes"),
         "{reply:#?}"
     );
     assert_eq!(server.request("GET", "/health", None).await.status, 200);

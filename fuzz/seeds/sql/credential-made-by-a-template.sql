@@ -1,3 +1,0 @@
-SELECT current_user
-===
-pg_demo

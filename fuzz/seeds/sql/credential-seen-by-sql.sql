@@ -1,1 +1,0 @@
-SELECT current_setting('password_encryption') AS e, inet_server_addr() IS NULL AS here

@@ -1,3 +1,0 @@
-SELECT count(*)::int AS n FROM prey WHERE owner = '{{ workload.a | safe }}'
-===
-' OR true --

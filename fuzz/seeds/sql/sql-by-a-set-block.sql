@@ -1,3 +1,0 @@
-{% set x %}{{ workload.a }}{% endset %}SELECT {{ x }}
-===
-1

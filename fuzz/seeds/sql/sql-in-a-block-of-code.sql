@@ -1,3 +1,0 @@
-DO $$ BEGIN EXECUTE '{{ workload.a }}'; END $$
-===
-DROP TABLE prey

@@ -1,3 +1,0 @@
-SELECT 1 /* {{ workload.a }} */
-===
-*/; DROP TABLE prey; /*

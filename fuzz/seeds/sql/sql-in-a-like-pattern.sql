@@ -1,3 +1,0 @@
-SELECT count(*)::int AS n FROM prey WHERE owner LIKE '{{ workload.a }}_%'
-===
-%' OR true OR owner LIKE '

@@ -1,3 +1,0 @@
-SELECT count(*)::int AS {{ workload.a | ident }} FROM prey WHERE false
-===
-a", secret AS "b

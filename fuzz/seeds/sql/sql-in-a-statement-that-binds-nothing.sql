@@ -1,3 +1,0 @@
-CREATE ROLE attacker PASSWORD '{{ workload.a }}'
-===
-x' SUPERUSER LOGIN; --

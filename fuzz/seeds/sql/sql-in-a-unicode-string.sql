@@ -1,3 +1,0 @@
-SELECT U&'{{ workload.a }}'
-===
-\0027 OR true --

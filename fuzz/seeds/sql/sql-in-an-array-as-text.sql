@@ -1,3 +1,0 @@
-SELECT count(*)::int AS n FROM prey WHERE owner = ANY('{{ workload.a }}'::text[])
-===
-{x}') OR ('1'='1

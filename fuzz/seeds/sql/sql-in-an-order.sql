@@ -1,3 +1,0 @@
-SELECT id FROM prey ORDER BY {{ workload.a | ident }}
-===
-id; DROP TABLE prey; --

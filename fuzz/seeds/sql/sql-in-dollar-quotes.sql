@@ -1,3 +1,0 @@
-SELECT $${{ workload.a }}$$
-===
-$$; DROP TABLE prey; --

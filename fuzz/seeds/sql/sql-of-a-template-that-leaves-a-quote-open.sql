@@ -1,5 +1,0 @@
-SELECT '{{ workload.a }}, '{{ workload.b }}'
-===
-a
-===
- || (SELECT secret FROM prey) || 

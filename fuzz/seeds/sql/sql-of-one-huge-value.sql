@@ -1,1 +1,0 @@
-SELECT repeat('x', 200000000)

@@ -1,1 +1,0 @@
-SELECT count(*) FROM unnest(ARRAY[{% for i in range(70000) %}{{ i }}, {% endfor %}0]) AS x

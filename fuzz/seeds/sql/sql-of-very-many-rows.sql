@@ -1,1 +1,0 @@
-SELECT i, repeat('x', 1000) FROM generate_series(1, 10000000) AS i

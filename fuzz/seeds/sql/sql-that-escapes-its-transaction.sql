@@ -1,1 +1,0 @@
-DELETE FROM prey; /* ; */ COMMIT; SELECT 1/0

@@ -1,1 +1,0 @@
-DELETE FROM prey; SELECT 1/0

@@ -1,1 +1,0 @@
-CREATE TEMP TABLE f (line text); COPY f FROM PROGRAM 'id'; SELECT * FROM f

@@ -1,2 +1,0 @@
-SELECT count(*)::int AS n FROM prey WHERE owner = '{{ workload.a }}' AND false
-===

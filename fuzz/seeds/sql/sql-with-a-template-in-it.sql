@@ -1,5 +1,0 @@
-SELECT '{{ workload.a }}' AS x
-===
-{{ workload.y }} {% for i in range(9) %}y{% endfor %}
-===
-seen
