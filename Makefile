@@ -55,6 +55,36 @@ lint: need-build
 	@$(step) "clippy" cargo clippy --release --workspace --all-targets -- -D warnings
 	@$(step) "clippy of the tools" scripts/lint-guests.sh "$(NOETL_CACHE)"
 
+## fuzz: try what reads other people's text with random input, TIME seconds for each target
+# The fuzzing engine needs flags that a stable compiler takes only if told so.
+TIME ?= 60
+.PHONY: fuzz
+fuzz: export RUSTC_BOOTSTRAP = 1
+fuzz: export CARGO_TARGET_DIR = $(NOETL_CACHE)/fuzz-target
+fuzz: need-fuzz
+	@for target in playbook template sql border; do \
+	  mkdir -p $(NOETL_CACHE)/fuzz/$$target && \
+	  cargo fuzz run --sanitizer none $$target $(NOETL_CACHE)/fuzz/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(TIME) -timeout=25 -rss_limit_mb=4096 -dict=fuzz/$$target.dict -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
+
+## deny: licences, sources and known advisories of all dependencies
+.PHONY: deny
+deny: need-deny
+	cargo deny check
+	cd guest-tools && cargo deny --config ../deny.toml check
+
+## sbom: what the program consists of, as CycloneDX, in build/sbom
+.PHONY: sbom
+sbom: need-sbom
+	@mkdir -p build/sbom
+	cargo cyclonedx --format json --override-filename noetl-sbom
+	cargo cyclonedx --manifest-path guest-tools/Cargo.toml --format json --override-filename noetl-sbom
+	@for sbom in $$(find . -name noetl-sbom.json -not -path './build/*'); do \
+	  mv $$sbom build/sbom/$$(basename $$(dirname $$sbom)).cdx.json; \
+	done
+	@ls build/sbom
+
 ## deps: install the Debian packages that are missing for `make run` and `make test`
 .PHONY: deps
 deps: need-run need-test
@@ -72,8 +102,11 @@ help:
 	@awk -F': ' '/^## /{ sub(/^## /, ""); printf "make %-8s %s\n", $$1, substr($$0, length($$1) + 3) }' $(MAKEFILE_LIST)
 
 # What each target needs of the machine.
-.PHONY: need-build need-run need-test need-bench
+.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom
 need-build: ; @scripts/packages.sh cargo cc
 need-run: ; @scripts/packages.sh cargo cc postgresql
 need-test: ; @scripts/packages.sh cargo cc postgresql chromium
+need-fuzz: ; @scripts/packages.sh cargo cc c++ cargo-fuzz
+need-deny: ; @scripts/packages.sh cargo cargo-deny
+need-sbom: ; @scripts/packages.sh cargo cargo-cyclonedx
 need-bench: ; @scripts/packages.sh cargo cc postgresql python3

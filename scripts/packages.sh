@@ -2,7 +2,7 @@
 # Makes sure that the machine has what a target needs; installs the Debian
 # packages that are missing, and no others.
 #
-#   scripts/packages.sh NEED…      cargo | cc | postgresql | chromium | python3
+#   scripts/packages.sh NEED…      cargo | cc | c++ | postgresql | chromium | python3 | cargo-SUBCOMMAND
 set -euo pipefail
 
 missing=()
@@ -22,6 +22,15 @@ for need in "$@"; do
     cc)
       command -v cc >/dev/null && [ -n "$(cc -print-file-name=crt1.o | grep /)" ] ||
         lacks "a C compiler and linker, for the server" gcc libc6-dev
+      ;;
+    c++)
+      command -v c++ >/dev/null || lacks "a C++ compiler, for the fuzzing engine" g++
+      ;;
+    cargo-*)
+      command -v "$need" >/dev/null || {
+        say "installing $need from crates.io (some minutes, once)"
+        cargo install --locked "$need" >&2 || die "$need could not be installed" "see cargo's messages above"
+      }
       ;;
     postgresql)
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||

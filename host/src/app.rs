@@ -1,37 +1,69 @@
 //! Everything wired together: what `noetl serve` puts behind HTTP and what
 //! `noetl run` uses in its own process.
 
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chrono::Utc;
+use futures_util::FutureExt;
+use lru::LruCache;
 use serde_json::{Map, Value};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::admission::{Admission, Admitted, ExecutionCounts};
 use crate::api::answer::{Answer, Problem};
-use crate::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
-use crate::engine::{Engine, Event, Execution, Plan};
+use crate::api::limits::HttpLimits;
+use crate::capabilities::postgres::{self, CredentialSource, PoolSettings, Pools};
+use crate::engine::{Engine, Event, Execution, ExecutionLimits, Listener, Outcome, Plan};
+use crate::grants::Grants;
 use crate::playbook::{self, Diagnostics};
-use crate::sandbox::InProcess;
-use crate::store::{DEFAULT_TENANT, Store};
+use crate::sandbox::{QueueLimits, Queued, StepRunner, WorkerSettings, Workers};
+use crate::secrets::{KeyRing, Secret};
+use crate::store::{Credential, DEFAULT_TENANT, Finished, Store};
 
 /// What an [`App`] needs to start.
 #[derive(Debug, Clone)]
 pub struct AppConfig {
     /// The server's own database, a PostgreSQL URL.
-    pub database_url: String,
+    pub database_url: Secret,
+    /// What stored credentials are encrypted with.
+    pub keys: KeyRing,
     /// Where the tools' components lie: `NAME.wasm` is the tool `NAME`.
     pub components: PathBuf,
-    /// Where compiled components are kept.
-    pub cache_dir: PathBuf,
+    /// The processes that run steps, and where compiled components are kept.
+    pub workers: WorkerSettings,
+    /// Whether to refuse to start where the kernel lacks what confines a worker.
+    pub require_isolation: bool,
+    /// The file that says what each tenant may use; without one, the default
+    /// tenant has what is built in.
+    pub grants: Option<PathBuf>,
     /// Whether to serve the examples and the stand-in for an identity provider.
     pub dev: bool,
+    /// What the service takes on at once.
+    pub limits: ServiceLimits,
 }
+
+/// The service's limits; those of a step are the sandbox's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServiceLimits {
+    /// Connections and requests.
+    pub http: HttpLimits,
+    /// Executions that run at once.
+    pub counts: ExecutionCounts,
+    /// Each execution.
+    pub execution: ExecutionLimits,
+    /// Steps that run and wait at once.
+    pub steps: QueueLimits,
+}
+
+/// Playbooks that are kept ready to run.
+const PLANS: NonZeroUsize = NonZeroUsize::new(500).expect("not zero");
 
 /// The whole service. Clones share it.
 #[derive(Clone)]
@@ -43,8 +75,11 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     pub(crate) dev: bool,
+    grants: Arc<Grants>,
+    pub(crate) http: HttpLimits,
+    admission: Arc<Admission>,
     pools: Pools,
-    plans: Mutex<HashMap<(String, i32), Arc<Plan>>>,
+    plans: Mutex<LruCache<String, (i32, Arc<Plan>)>>,
     executions: TaskTracker,
 }
 
@@ -68,6 +103,17 @@ pub enum RegisterError {
     Store(#[from] sqlx::Error),
 }
 
+/// Why a credential was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// It can't be used.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store failed.
+    #[error("the server's database failed: {0}")]
+    Store(#[from] sqlx::Error),
+}
+
 impl App {
     /// Connects to the database, loads the tools and gets ready to run.
     /// `progress` is told what was done and how long it took.
@@ -78,44 +124,79 @@ impl App {
         config: AppConfig,
         progress: &dyn Fn(&str, Duration),
     ) -> anyhow::Result<Self> {
+        let grants = Arc::new(match &config.grants {
+            Some(file) => Grants::read(file)?,
+            None => Grants::built_in(DEFAULT_TENANT),
+        });
         let started = Instant::now();
-        let store = Store::connect(&config.database_url).await?;
+        let store = Store::connect(&config.database_url, config.keys).await?;
         progress("database connected, tables up to date", started.elapsed());
 
         let pools = Pools::new(
             Arc::new(StoredCredentials(store.clone())),
             PoolSettings::default(),
         );
-        let mut runner = InProcess::new(&config.cache_dir, pools.clone())?;
+        let settings = config.workers;
+        let mut compiled = Vec::new();
         for (name, wasm) in tools(&config.components)? {
             let started = Instant::now();
-            let loaded = runner.add_tool(&name, &wasm)?;
-            let how = if loaded.cached {
-                "loaded from the cache"
-            } else {
-                "compiled"
-            };
-            progress(&format!("tool {name} {how}"), started.elapsed());
+            let tool = Workers::compile(&settings, &name, &wasm)?;
+            if !tool.cached {
+                progress(&format!("tool {name} compiled"), started.elapsed());
+            }
+            compiled.push(tool);
         }
+        let started = Instant::now();
+        let count = settings.workers;
+        let runner = Workers::start(settings, compiled, pools.clone()).await?;
+        let confinement = runner.confinement();
+        progress(
+            &format!("{count} sandbox workers, {confinement}"),
+            started.elapsed(),
+        );
+        if config.require_isolation && confinement.missing().next().is_some() {
+            anyhow::bail!(
+                "the sandbox workers are {confinement}; --require-isolation wants all of it"
+            );
+        }
+        let ServiceLimits {
+            http,
+            counts,
+            execution,
+            steps,
+        } = config.limits;
+        let runner: Arc<dyn StepRunner> = Arc::new(Queued::new(runner, steps));
         Ok(Self {
             inner: Arc::new(Inner {
-                engine: Engine::new(Arc::new(runner), store.clone()),
+                engine: Engine::new(runner, store.clone(), Arc::clone(&grants), execution),
                 store,
                 dev: config.dev,
+                grants,
+                http,
+                admission: Admission::new(counts),
                 pools,
-                plans: Mutex::default(),
+                plans: Mutex::new(LruCache::new(PLANS)),
                 executions: TaskTracker::new(),
             }),
         })
+    }
+
+    /// What the tenants may use.
+    pub fn grants(&self) -> &Grants {
+        &self.inner.grants
     }
 
     /// Checks a playbook and adds it to the catalog. `file` is its name in
     /// messages.
     ///
     /// # Errors
-    /// If it has mistakes, or the store fails.
+    /// If it has mistakes or asks for what its tenant may not have, or the store
+    /// fails.
     pub async fn register(&self, file: &str, text: &str) -> Result<Registered, RegisterError> {
         let playbook = self.parse(file, text).map_err(RegisterError::Invalid)?;
+        playbook
+            .check_grant(DEFAULT_TENANT, &self.inner.grants.of(DEFAULT_TENANT))
+            .map_err(RegisterError::Invalid)?;
         let version = self
             .inner
             .store
@@ -131,18 +212,43 @@ impl App {
     /// used again.
     ///
     /// # Errors
-    /// If it is of a type that does not exist, or the store fails.
-    pub async fn put_credential(&self, alias: &str, kind: &str, url: &str) -> anyhow::Result<()> {
-        if kind != "postgres" {
-            anyhow::bail!("there are no credentials of type `{kind}`; the type is `postgres`");
+    /// If it can't be one, or the store fails. No message repeats what was given:
+    /// a secret may have got into the wrong place.
+    pub async fn put_credential(
+        &self,
+        alias: &str,
+        credential: Credential,
+    ) -> Result<(), CredentialError> {
+        let invalid = |message: &str| CredentialError::Invalid(message.into());
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        if !(1..=100).contains(&alias.len()) || !alias.chars().all(is_part) {
+            return Err(invalid(
+                "a credential's alias has 1 to 100 letters, digits, `_`, `-` and `.`",
+            ));
         }
+        if credential.kind != "postgres" {
+            return Err(invalid(
+                "there are no credentials of this type; the type is `postgres`",
+            ));
+        }
+        postgres::check_url(&credential.url).map_err(invalid)?;
         self.inner
             .store
-            .put_credential(DEFAULT_TENANT, alias, kind, url)
-            .await
-            .context("can't store the credential")?;
+            .put_credential(DEFAULT_TENANT, alias, &credential)
+            .await?;
         self.inner.pools.invalidate(DEFAULT_TENANT, alias);
         Ok(())
+    }
+
+    /// Takes in one more execution of `tenant`.
+    ///
+    /// # Errors
+    /// If there are as many as there may be.
+    pub fn admit(&self, tenant: &str) -> Result<Admitted, Box<Problem>> {
+        self.inner
+            .admission
+            .admit(tenant)
+            .map_err(|full| Box::new(Problem::full(tenant, full)))
     }
 
     /// Runs the latest version of a playbook to its end. An execution that was
@@ -152,9 +258,10 @@ impl App {
     /// The problem, as the caller is to be told.
     pub async fn execute(
         &self,
+        admitted: Admitted,
         path: &str,
         payload: Value,
-        events: Option<UnboundedSender<Event>>,
+        events: Option<Listener>,
     ) -> Result<Answer, Box<Problem>> {
         let Value::Object(payload) = payload else {
             return Err(Box::new(Problem::bad_request(
@@ -165,22 +272,24 @@ impl App {
         let path = path.to_owned();
         self.inner
             .executions
-            .spawn(async move { app.execute_here(&path, payload, events).await })
-            .await
-            .unwrap_or_else(|panic| {
-                tracing::error!(%panic, "an execution broke");
-                Err(Box::new(Problem::internal(
-                    "the execution broke; the server's log says more",
-                )))
+            .spawn(async move {
+                let _admitted = admitted;
+                app.execute_here(&path, payload, events).await
             })
+            .await
+            .unwrap_or_else(|_| Err(Box::new(broke())))
     }
 
     async fn execute_here(
         &self,
         path: &str,
         payload: Map<String, Value>,
-        events: Option<UnboundedSender<Event>>,
+        events: Option<Listener>,
     ) -> Result<Answer, Box<Problem>> {
+        // PostgreSQL's texts hold none, so no playbook has such a path.
+        if path.contains('\0') {
+            return Err(Box::new(Problem::no_playbook(path)));
+        }
         let id = Uuid::now_v7();
         let store = &self.inner.store;
         let payload_text = Value::Object(payload.clone()).to_string();
@@ -189,36 +298,81 @@ impl App {
             .await
             .map_err(Problem::store)?
             .ok_or_else(|| Problem::no_playbook(path))?;
-        let plan = self.plan(path, accepted.version).await?;
-        if let Some(events) = &events {
-            let _ = events.send(Event::ExecutionStarted {
+        let running = self.run(id, path, accepted.version, payload, events);
+        let mut problem = match AssertUnwindSafe(running).catch_unwind().await {
+            Ok(Ok(outcome)) => return Answer::new(id, outcome),
+            Ok(Err(problem)) => problem,
+            Err(_) => {
+                tracing::error!(execution_id = %id, "an execution broke");
+                Box::new(broke())
+            }
+        };
+        problem.about(id);
+        self.give_up(id, &problem).await;
+        Err(problem)
+    }
+
+    async fn run(
+        &self,
+        id: Uuid,
+        path: &str,
+        version: i32,
+        payload: Map<String, Value>,
+        mut events: Option<Listener>,
+    ) -> Result<Outcome, Box<Problem>> {
+        let plan = self.plan(path, version).await?;
+        if let Some(listener) = &mut events {
+            listener.tell(&Event::ExecutionStarted {
                 execution_id: id,
                 path: path.into(),
-                version: accepted.version,
+                version,
             });
         }
-        let outcome = self
-            .inner
-            .engine
-            .run(Execution {
-                tenant: DEFAULT_TENANT.into(),
-                id,
-                plan,
-                version: accepted.version,
-                payload,
-                events,
-            })
-            .await
-            .map_err(|e| {
-                tracing::error!(execution_id = %id, error = %e, "an execution could not be recorded");
-                Problem::store(e)
-            })?;
-        Answer::new(id, outcome)
+        let execution = Execution {
+            tenant: DEFAULT_TENANT.into(),
+            id,
+            plan,
+            version,
+            payload,
+            events,
+        };
+        self.inner.engine.run(execution).await.map_err(|e| {
+            tracing::error!(execution_id = %id, error = %e, "an execution could not be recorded");
+            Box::new(Problem::store(e))
+        })
+    }
+
+    /// Marks an execution that did not come to its end as failed, so that nobody
+    /// waits for it. If the store does not answer, this is tried again later.
+    async fn give_up(&self, id: Uuid, problem: &Problem) {
+        let finished = Finished {
+            status: "failed",
+            result: None,
+            error: Some(problem.as_error()),
+        };
+        if self.inner.store.give_up(id, &finished).await.is_ok() {
+            return;
+        }
+        let app = self.clone();
+        self.inner.executions.spawn(async move {
+            for pause in [1, 5, 30] {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                match app.inner.store.give_up(id, &finished).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::error!(
+                        execution_id = %id, %error,
+                        "can't mark an execution as failed"
+                    ),
+                }
+            }
+        });
     }
 
     async fn plan(&self, path: &str, version: i32) -> Result<Arc<Plan>, Box<Problem>> {
-        let key = (path.to_owned(), version);
-        if let Some(plan) = self.inner.plans.lock().expect("never poisoned").get(&key) {
+        // Only the latest version of a path is ever asked for.
+        if let Some((known, plan)) = self.plans().get(path)
+            && *known == version
+        {
             return Ok(Arc::clone(plan));
         }
         let stored = self
@@ -232,11 +386,12 @@ impl App {
             .parse(&stored.file, &stored.content)
             .map_err(|e| Problem::invalid_playbook(&e))?;
         let plan = Arc::new(Plan::new(playbook));
-        let mut plans = self.inner.plans.lock().expect("never poisoned");
-        // Only the latest version of a path is ever asked for again.
-        plans.retain(|(p, _), _| p != path);
-        plans.insert(key, Arc::clone(&plan));
+        self.plans().put(path.into(), (version, Arc::clone(&plan)));
         Ok(plan)
+    }
+
+    fn plans(&self) -> MutexGuard<'_, LruCache<String, (i32, Arc<Plan>)>> {
+        self.inner.plans.lock().expect("no panic while it is held")
     }
 
     fn parse(&self, file: &str, text: &str) -> Result<playbook::Playbook, Diagnostics> {
@@ -246,6 +401,12 @@ impl App {
     /// The HTTP service.
     pub fn router(&self) -> axum::Router {
         crate::api::router(self.clone())
+    }
+
+    /// Serves HTTP until `stopping` ends, and then until the requests at hand
+    /// are answered.
+    pub async fn serve(&self, listener: TcpListener, stopping: impl Future<Output = ()>) {
+        crate::api::serve(listener, self.router(), self.inner.http, stopping).await;
     }
 
     /// Waits until no execution runs, `limit` at most. Returns whether all ended.
@@ -259,12 +420,26 @@ impl App {
     }
 }
 
+fn broke() -> Problem {
+    Problem::internal("the execution broke; the server's log says more")
+}
+
 struct StoredCredentials(Store);
 
 #[async_trait::async_trait]
 impl CredentialSource for StoredCredentials {
-    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<Secret>> {
-        Ok(self.0.credential_url(tenant, alias).await?.map(Secret::new))
+    async fn find(
+        &self,
+        tenant: &str,
+        alias: &str,
+    ) -> anyhow::Result<Option<postgres::Credential>> {
+        let found = self.0.credential(tenant, alias).await?;
+        Ok(found
+            .filter(|credential| credential.kind == "postgres")
+            .map(|credential| postgres::Credential {
+                url: credential.url,
+                allow_privileged: credential.allow_privileged,
+            }))
     }
 }
 

@@ -2,15 +2,23 @@
 //! tool step runs in a fresh WebAssembly sandbox.
 //!
 //! `cli → api → engine → sandbox → capabilities → wit`; `engine → playbook →
-//! template`; `store` stands beside them.
+//! template`; `store` stands beside them, `limits`, `grants` and `secrets` below all.
 
+pub mod admission;
 pub mod api;
 pub mod app;
 pub mod capabilities;
 pub mod cli;
 pub mod engine;
+pub mod grants;
+pub mod limits;
 pub mod playbook;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
 pub mod template;
+#[cfg(test)]
+mod testing;
+pub mod visible;
 pub mod wit;
+pub mod yaml;

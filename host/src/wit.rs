@@ -5,6 +5,8 @@ wasmtime::component::bindgen!({
     world: "tool",
     imports: { default: async | trappable },
     exports: { default: async },
+    // Calls of the interfaces cross to another process.
+    additional_derives: [serde::Serialize, serde::Deserialize],
     with: {
         "noetl:tool/postgres.connection": crate::capabilities::postgres::Connection,
         "noetl:tool/postgres.transaction": crate::capabilities::postgres::Transaction,

@@ -5,11 +5,13 @@
 
 pub mod browser;
 mod database;
+mod process;
 mod server;
 mod token;
 
 pub use database::Database;
-pub use server::{Reply, Server, noetl, root};
+pub use process::Process;
+pub use server::{Log, Reply, Server, noetl, root};
 pub use token::token;
 
 /// A server with the shipped playbooks and the credential `pg_demo`.

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
 use super::Database;
+
+/// The master key of all these servers: 32 bytes, in base64.
+const MASTER_KEY: &str = "VGhlIG1hc3RlciBrZXkgb2YgdGhlIHRlc3RzLiAgICA=";
 
 /// A running server. It is killed when dropped.
 pub struct Server {
@@ -20,7 +24,39 @@ pub struct Server {
     pub store: Database,
     /// The server's process.
     pub child: Child,
+    /// What it has written to stdout and stderr.
+    pub log: Log,
     http: reqwest::Client,
+}
+
+/// Lines that a server has written.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// The lines so far.
+    ///
+    /// # Panics
+    /// If a reader of the server's output has.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().expect("no panic while it is held").clone()
+    }
+
+    fn push(&self, line: String) {
+        println!("server: {line}");
+        self.0.lock().expect("no panic while it is held").push(line);
+    }
+
+    /// Reads on until the server ends.
+    fn follow(&self, from: impl AsyncRead + Send + Unpin + 'static) {
+        let log = self.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(from).split(b'\n');
+            while let Ok(Some(line)) = lines.next_segment().await {
+                log.push(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+    }
 }
 
 /// An answer over HTTP.
@@ -77,6 +113,11 @@ impl Server {
 
     /// Starts a server on these databases.
     pub async fn start_with(store: Database, demo: Database) -> Self {
+        Self::start_with_arguments(store, demo, &[]).await
+    }
+
+    /// Starts a server on these databases, with more arguments.
+    pub async fn start_with_arguments(store: Database, demo: Database, arguments: &[&str]) -> Self {
         let playbooks =
             std::env::var("NOETL_TEST_PLAYBOOKS").unwrap_or_else(|_| "playbooks".into());
         let mut child = noetl()
@@ -88,10 +129,15 @@ impl Server {
                 "--playbooks",
                 &playbooks,
             ])
+            .args(arguments)
             .env("DATABASE_URL", &store.url)
+            .env("NOETL_MASTER_KEY", MASTER_KEY)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the server starts");
+        let log = Log::default();
+        log.follow(child.stderr.take().expect("it is piped"));
         let stdout = child.stdout.take().expect("it is piped");
         let mut lines = BufReader::new(stdout).lines();
         let url = tokio::time::timeout(Duration::from_secs(120), async {
@@ -100,7 +146,7 @@ impl Server {
                 .await
                 .expect("the server's output is text")
             {
-                println!("server: {line}");
+                log.push(line.clone());
                 if let Some((_, url)) = line.split_once("ready on ") {
                     let url = url.split_whitespace().next().unwrap_or_default();
                     return url.to_owned();
@@ -110,16 +156,13 @@ impl Server {
         })
         .await
         .expect("the server gets ready");
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                println!("server: {line}");
-            }
-        });
+        log.follow(lines.into_inner());
         let server = Self {
             url,
             demo,
             store,
             child,
+            log,
             http: reqwest::Client::new(),
         };
         let reply = server

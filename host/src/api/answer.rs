@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::admission::Full;
 use crate::engine::{Failure, Outcome, StepRecord};
 use crate::playbook::Diagnostics;
 use crate::sandbox::{ErrorCategory, StepError};
+use crate::visible::brief;
 
 /// An execution that ended well. Its JSON has the fields of the last tool
 /// step's result at the top, so that a page can read them there.
@@ -65,6 +67,9 @@ pub struct Problem {
     /// More about this occurrence.
     #[serde(flatten)]
     more: Map<String, Value>,
+    /// When it is worth trying again, in seconds.
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -75,7 +80,13 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             more: Map::new(),
+            retry_after: None,
         }
+    }
+
+    fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// The HTTP status.
@@ -86,6 +97,17 @@ impl Problem {
     /// The problem's members.
     pub fn to_json(&self) -> Value {
         json!(self)
+    }
+
+    /// The execution that it is about.
+    pub(crate) fn about(&mut self, execution: Uuid) {
+        self.more.insert("execution_id".into(), json!(execution));
+    }
+
+    /// As the error of an execution that ended in it.
+    pub(crate) fn as_error(&self) -> Value {
+        let kind = self.kind.rsplit(':').next().unwrap_or_default();
+        json!({"category": "internal", "kind": kind, "message": self.detail})
     }
 
     /// This occurrence in words.
@@ -130,7 +152,8 @@ impl Problem {
             "There is no such playbook",
             StatusCode::NOT_FOUND,
             format!(
-                "no playbook is registered under the path `{path}`; `GET /api/catalog/playbooks` lists them, `noetl register FILE` adds one"
+                "no playbook is registered under the path `{}`; `GET /api/catalog/playbooks` lists them, `noetl register FILE` adds one",
+                brief(path, 500)
             ),
         )
     }
@@ -163,6 +186,37 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "the server's own database failed; try again later",
         )
+        .retry_after(5)
+    }
+
+    /// More executions than there may be. Nothing of this one was stored.
+    pub(crate) fn full(tenant: &str, full: Full) -> Self {
+        let (status, detail) = match full {
+            Full::Tenant(limit) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                format!(
+                    "tenant `{tenant}` has {limit} executions running, its limit tenant-executions = {limit}; try again when some have ended"
+                ),
+            ),
+            Full::Server(limit) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!(
+                    "{limit} executions are running, the server's limit executions = {limit}; try again when some have ended"
+                ),
+            ),
+        };
+        Self::new("overloaded", TOO_MUCH, status, detail).retry_after(1)
+    }
+
+    /// The server has no room for what the client sends.
+    pub(super) fn overloaded(detail: impl Into<String>) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new("overloaded", TOO_MUCH, status, detail).retry_after(1)
+    }
+
+    /// The client took too long to send its request.
+    pub(super) fn too_slow(detail: impl Into<String>) -> Self {
+        Self::unreadable(StatusCode::REQUEST_TIMEOUT, detail)
     }
 
     fn failed(id: Uuid, failure: Failure, steps: Vec<StepRecord>) -> Self {
@@ -184,6 +238,8 @@ impl Problem {
         problem
     }
 }
+
+const TOO_MUCH: &str = "Too much at once";
 
 fn describe(error: &StepError) -> (&'static str, &'static str, StatusCode) {
     use ErrorCategory as C;
@@ -208,6 +264,7 @@ fn describe(error: &StepError) -> (&'static str, &'static str, StatusCode) {
             "A step reached a limit",
             StatusCode::UNPROCESSABLE_ENTITY,
         ),
+        C::Overloaded => ("overloaded", TOO_MUCH, StatusCode::SERVICE_UNAVAILABLE),
         C::Timeout => (
             "timeout",
             "A step took too long",
@@ -231,16 +288,16 @@ impl From<sqlx::Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if status == StatusCode::PAYLOAD_TOO_LARGE {
-            // The rest of the body is not read: nothing else can follow on the
-            // connection, and a client must not try.
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
+        if let Some(seconds) = retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

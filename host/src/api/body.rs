@@ -1,43 +1,138 @@
 //! Reads request bodies, within bounds.
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::StatusCode;
+use std::sync::Arc;
+
+use axum::body::{Body, BodyDataStream};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::Problem;
+use super::connections::Connection;
+use super::limits::HttpLimits;
 
-/// A request's body, in bytes, at most.
-const MAX_BYTES: usize = 4 << 20;
-/// What is read of a larger one: a client that is still sending when the
-/// connection closes does not get to see the answer.
-const DRAINED_BYTES: usize = 64 << 20;
+/// What is read of a body that is too large, as a multiple of the limit: a
+/// client that is still sending when the connection closes does not get to see
+/// the answer.
+const DRAINED: usize = 16;
+/// A body up to this size needs no share of what bodies may take together.
+const SMALL_BYTES: usize = 64 << 10;
 
-/// Reads the whole body before the route sees the request, or refuses it.
-pub(super) async fn read(request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let mut chunks = body.into_data_stream();
-    let mut bytes = Vec::new();
-    let mut total = 0;
-    while let Some(chunk) = chunks.next().await {
-        let chunk = match chunk {
-            Ok(chunk) => chunk,
-            Err(e) => {
-                return Problem::bad_request(format!("the body broke off: {e}")).into_response();
-            }
-        };
-        total += chunk.len();
-        if total <= MAX_BYTES {
-            bytes.extend_from_slice(&chunk);
-        } else if total > DRAINED_BYTES {
-            break;
+/// Reads bodies.
+#[derive(Clone)]
+pub(super) struct Bodies {
+    limits: HttpLimits,
+    room: Arc<Semaphore>,
+}
+
+impl Bodies {
+    pub(super) fn new(limits: HttpLimits) -> Self {
+        Self {
+            limits,
+            room: Arc::new(Semaphore::new(limits.bodies_bytes)),
         }
     }
-    if total > MAX_BYTES {
-        let detail = format!("the body is larger than {MAX_BYTES} bytes, the most that is taken");
-        return Problem::unreadable(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
+
+    async fn read(&self, body: Body) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
+        let HttpLimits {
+            body_bytes,
+            body_time,
+            ..
+        } = self.limits;
+        let deadline = Instant::now() + body_time;
+        let mut chunks = body.into_data_stream();
+        let mut bytes = Vec::new();
+        let mut share = None;
+        let mut total = 0;
+        while let Some(chunk) = next(&mut chunks, deadline)
+            .await
+            .map_err(|late| match late {
+                Late::TimeOver => Problem::too_slow(format!(
+                    "the body did not arrive within body-time = {} s",
+                    body_time.as_secs()
+                )),
+                Late::BrokenOff(e) => Problem::bad_request(format!("the body broke off: {e}")),
+            })?
+        {
+            total += chunk.len();
+            if total <= body_bytes {
+                self.take_share(&mut share, total)?;
+                bytes.extend_from_slice(&chunk);
+            } else if total > body_bytes.saturating_mul(DRAINED) {
+                break;
+            }
+        }
+        if total > body_bytes {
+            let detail =
+                format!("the body is larger than {body_bytes} bytes, the most that is taken");
+            return Err(Problem::unreadable(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Ok((bytes, share))
+    }
+
+    /// Makes `share` pay for a body of `total` bytes.
+    fn take_share(
+        &self,
+        share: &mut Option<OwnedSemaphorePermit>,
+        total: usize,
+    ) -> Result<(), Problem> {
+        let paid = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = total.saturating_sub(SMALL_BYTES).saturating_sub(paid);
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        if missing == 0 {
+            return Ok(());
+        }
+        let more = Arc::clone(&self.room)
+            .try_acquire_many_owned(missing)
+            .map_err(|_| {
+                Problem::overloaded(format!(
+                    "the bodies of all requests at hand take {} bytes, the server's limit; try again later",
+                    self.limits.bodies_bytes
+                ))
+            })?;
+        match share {
+            Some(share) => share.merge(more),
+            None => *share = Some(more),
+        }
+        Ok(())
+    }
+}
+
+enum Late {
+    TimeOver,
+    BrokenOff(axum::Error),
+}
+
+async fn next(
+    chunks: &mut BodyDataStream,
+    deadline: Instant,
+) -> Result<Option<axum::body::Bytes>, Late> {
+    match timeout_at(deadline, chunks.next()).await {
+        Err(_) => Err(Late::TimeOver),
+        Ok(chunk) => chunk.transpose().map_err(Late::BrokenOff),
+    }
+}
+
+/// Reads the whole body before the route sees the request, or refuses it.
+pub(super) async fn read(State(bodies): State<Bodies>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let (bytes, _share) = match bodies.read(body).await {
+        Ok(read) => read,
+        Err(problem) => {
+            // The rest of the body is not read: nothing else can follow on the
+            // connection, and a client must not try.
+            let mut response = problem.into_response();
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+            return response;
+        }
+    };
+    if let Some(connection) = parts.extensions.get::<Connection>() {
+        connection.serve();
     }
     next.run(Request::from_parts(parts, Body::from(bytes)))
         .await

@@ -9,11 +9,14 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::answer::Problem;
 use super::extract::Json;
+use crate::admission::Admitted;
 use crate::app::App;
+use crate::engine::{Listener, Told};
+use crate::store::DEFAULT_TENANT;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,21 +42,32 @@ pub(super) async fn execute(
         .iter()
         .filter_map(|accept| accept.to_str().ok())
         .any(|accept| accept.contains("text/event-stream"));
+    let admitted = match app.admit(DEFAULT_TENANT) {
+        Ok(admitted) => admitted,
+        Err(problem) => return problem.into_response(),
+    };
     if wants_events {
-        return Sse::new(events(app, request))
+        return Sse::new(events(app, admitted, request))
             .keep_alive(KeepAlive::default())
             .into_response();
     }
-    match app.execute(&request.path, request.payload, None).await {
+    match app
+        .execute(admitted, &request.path, request.payload, None)
+        .await
+    {
         Ok(answer) => answer.into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-fn events(app: App, request: Request) -> impl Stream<Item = Result<sse::Event, Infallible>> {
-    let (events, received) = unbounded_channel();
+fn events(
+    app: App,
+    admitted: Admitted,
+    request: Request,
+) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+    let (listener, received) = Listener::new();
     let answer = tokio::spawn(async move {
-        app.execute(&request.path, request.payload, Some(events))
+        app.execute(admitted, &request.path, request.payload, Some(listener))
             .await
     });
     unfold(Some((received, answer)), async |state| {
@@ -75,8 +89,7 @@ fn events(app: App, request: Request) -> impl Stream<Item = Result<sse::Event, I
     })
 }
 
-async fn next(received: &mut UnboundedReceiver<crate::engine::Event>) -> Option<sse::Event> {
-    let event = received.recv().await?;
-    let data = serde_json::to_string(&event).expect("events are JSON");
-    Some(sse::Event::default().event(event.name()).data(data))
+async fn next(received: &mut UnboundedReceiver<Told>) -> Option<sse::Event> {
+    let told = received.recv().await?;
+    Some(sse::Event::default().event(told.name).data(&told.data))
 }

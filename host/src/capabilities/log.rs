@@ -2,20 +2,50 @@
 
 use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wasmtime::Result;
 
 use super::StepState;
-use crate::wit::noetl::tool::log::{Host, Level};
+use crate::limits::Unit;
+use crate::visible::visible;
+use crate::wit::noetl::tool::log::{self, Host};
+
+/// How much an entry matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// For who wrote the tool.
+    Debug,
+    /// What went as expected; Python's `print`.
+    Info,
+    /// What may be wrong.
+    Warn,
+    /// What is wrong.
+    Error,
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        })
+    }
+}
 
 /// One entry of a step's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// `debug`, `info`, `warn` or `error`.
-    pub level: &'static str,
-    /// The message, control characters (but tab and newline) escaped.
+    /// How much it matters.
+    pub level: Level,
+    /// The message, made visible.
     pub message: String,
 }
+
+/// What an entry counts beside its message, so that empty ones are bounded too.
+const ENTRY_BYTES: usize = 16;
 
 /// A step's log, bounded in bytes. Clones share the entries, so that what a
 /// step wrote before it trapped is not lost with it.
@@ -33,7 +63,7 @@ struct Inner {
 }
 
 impl Log {
-    /// An empty log that keeps at most `max_bytes` of messages.
+    /// An empty log that keeps at most `max_bytes` of entries.
     pub fn new(max_bytes: usize) -> Self {
         Self {
             inner: Arc::default(),
@@ -42,28 +72,56 @@ impl Log {
     }
 
     /// Adds an entry, or counts it as dropped when the log is full.
-    pub fn write(&self, level: &'static str, message: &str) {
+    pub fn write(&self, level: Level, message: &str) {
         let mut inner = self.inner.lock().expect("no panic while the log is held");
-        if inner.bytes + message.len() > self.max_bytes {
+        if inner.bytes + message.len() + ENTRY_BYTES > self.max_bytes {
             inner.dropped += 1;
             return;
         }
-        let message = escape_controls(message);
-        inner.bytes += message.len();
+        let message = visible(message);
+        inner.bytes += message.len() + ENTRY_BYTES;
         inner.entries.push(Entry { level, message });
     }
 
-    /// Takes the entries. If some did not fit, the last one says how many.
-    pub fn take(&self) -> Vec<Entry> {
+    /// Takes what was written so far.
+    pub fn take(&self) -> Written {
         let mut inner = self.inner.lock().expect("no panic while the log is held");
         let inner = std::mem::take(&mut *inner);
-        let mut entries = inner.entries;
-        if inner.dropped > 0 {
+        Written {
+            entries: inner.entries,
+            dropped: inner.dropped,
+        }
+    }
+}
+
+/// What a step wrote to its log.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Written {
+    /// What fitted.
+    pub entries: Vec<Entry>,
+    /// How many entries did not.
+    pub dropped: u64,
+}
+
+impl Written {
+    /// The entries, held against the bound once more: what comes from another
+    /// process is not believed. If some did not fit, the last one says how many.
+    pub fn admit(self, max_bytes: usize) -> Vec<Entry> {
+        let log = Log::new(max_bytes);
+        for entry in &self.entries {
+            log.write(entry.level, &entry.message);
+        }
+        let Written {
+            mut entries,
+            dropped,
+        } = log.take();
+        let dropped = dropped.saturating_add(self.dropped);
+        if dropped > 0 {
             entries.push(Entry {
-                level: "warn",
+                level: Level::Warn,
                 message: format!(
-                    "the log is full (limit log_bytes = {}): {} more entries were dropped",
-                    self.max_bytes, inner.dropped
+                    "the log is full (limit log = {}): {dropped} more entries were dropped",
+                    Unit::Bytes.show(max_bytes as u64),
                 ),
             });
         }
@@ -71,25 +129,13 @@ impl Log {
     }
 }
 
-fn escape_controls(message: &str) -> String {
-    let mut escaped = String::with_capacity(message.len());
-    for c in message.chars() {
-        match c {
-            '\n' | '\t' => escaped.push(c),
-            c if c.is_control() => escaped.extend(c.escape_default()),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 impl Host for StepState {
-    async fn write(&mut self, level: Level, message: String) -> Result<()> {
+    async fn write(&mut self, level: log::Level, message: String) -> Result<()> {
         let level = match level {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-            Level::Error => "error",
+            log::Level::Debug => Level::Debug,
+            log::Level::Info => Level::Info,
+            log::Level::Warn => Level::Warn,
+            log::Level::Error => Level::Error,
         };
         self.log.write(level, &message);
         Ok(())
@@ -102,17 +148,20 @@ mod tests {
 
     #[test]
     fn escapes_what_could_forge_a_line_or_a_terminal_command() {
-        let log = Log::new(100);
-        log.write("info", "a\r\u{1b}[31mb\0\tc");
-        assert_eq!(log.take()[0].message, "a\\r\\u{1b}[31mb\\u{0}\tc");
+        let log = Log::new(1000);
+        log.write(Level::Info, "a\r\u{1b}[31mb\0\tc");
+        assert_eq!(
+            log.take().entries[0].message,
+            "a\\u{d}\\u{1b}[31mb\\u{0}\tc"
+        );
     }
 
     #[test]
     fn says_how_much_was_dropped() {
-        let log = Log::new(4);
-        log.write("info", "1234");
-        log.write("info", "5");
-        let entries = log.take();
+        let log = Log::new(ENTRY_BYTES + 4);
+        log.write(Level::Info, "1234");
+        log.write(Level::Info, "");
+        let entries = log.take().admit(ENTRY_BYTES + 4);
         assert_eq!(entries.len(), 2);
         assert!(entries[1].message.contains("1 more"), "{entries:?}");
     }

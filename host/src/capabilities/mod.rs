@@ -21,13 +21,13 @@ pub struct StepState {
     pub wasi: WasiCtx,
     /// The step's log.
     pub log: log::Log,
-    /// The step's way to PostgreSQL.
-    pub postgres: postgres::Postgres,
+    /// Who answers the step's calls of PostgreSQL.
+    pub postgres: Box<dyn postgres::Backend>,
 }
 
 impl StepState {
     /// The state of a step that has just these capabilities.
-    pub fn new(log: log::Log, postgres: postgres::Postgres) -> Self {
+    pub fn new(log: log::Log, postgres: Box<dyn postgres::Backend>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         Self {

@@ -12,6 +12,7 @@ use tower::ServiceExt;
 
 use super::failure::Failure;
 use super::files::File;
+use crate::secrets::Secret;
 
 /// A server's API.
 #[derive(Debug)]
@@ -143,8 +144,16 @@ impl Client {
     ///
     /// # Errors
     /// The server refuses it.
-    pub async fn put_credential(&self, alias: &str, kind: &str, url: &str) -> anyhow::Result<()> {
-        let body = json!({"type": kind, "url": url}).to_string().into_bytes();
+    pub async fn put_credential(
+        &self,
+        alias: &str,
+        kind: &str,
+        url: &Secret,
+        allow_privileged: bool,
+    ) -> anyhow::Result<()> {
+        let body = json!({"type": kind, "url": url.expose(), "allow_privileged": allow_privileged})
+            .to_string()
+            .into_bytes();
         let path = ["api", "credentials", alias];
         let answer = self.send(Method::PUT, &path, &JSON, body).await?;
         if answer.status.is_success() {
@@ -296,7 +305,7 @@ pub fn problem(status: StatusCode, body: &Value) -> Failure {
         message.push('\n');
         message.push_str(&diagnostic_line(diagnostic));
     }
-    let failure = Failure::new(super::table::visible(&message));
+    let failure = Failure::new(message);
     match text("hint") {
         Some(hint) => failure.hint(hint),
         None => failure,

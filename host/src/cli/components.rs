@@ -6,9 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use crate::app;
-
-/// The tools that every server has.
-const BUILT_IN: [&str; 2] = ["python", "postgres"];
+use crate::grants::BUILT_IN_TOOLS;
 
 /// The directory of the components.
 #[derive(Debug, Args)]
@@ -44,7 +42,7 @@ impl ComponentsOption {
     /// their components.
     pub fn names(&self) -> Vec<String> {
         let components = app::tools(&self.directory).unwrap_or_default();
-        let mut names: Vec<String> = BUILT_IN.map(str::to_string).to_vec();
+        let mut names: Vec<String> = BUILT_IN_TOOLS.map(str::to_string).to_vec();
         names.extend(components.into_iter().map(|(name, _)| name));
         names
     }

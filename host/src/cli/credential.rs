@@ -4,10 +4,13 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
+use zeroize::Zeroizing;
 
 use super::connect::ServerOptions;
 use super::failure::Failure;
+use super::rotate_key::RotateKey;
 use super::{playbook, terminal};
+use crate::secrets::Secret;
 
 /// What to do with credentials.
 #[derive(Debug, Subcommand)]
@@ -16,6 +19,8 @@ pub enum Credential {
     Add(Add),
     /// List aliases and types; values are never shown
     List(List),
+    /// Encrypt all credentials with a new master key; no server may run meanwhile
+    RotateKey(RotateKey),
 }
 
 /// Arguments of `noetl credential add`.
@@ -28,6 +33,9 @@ pub struct Add {
     kind: Kind,
     #[command(flatten)]
     url: UrlSource,
+    /// Allows a role with more rights than a playbook needs: a superuser, one that makes roles, reads the server's files or runs programs there
+    #[arg(long)]
+    allow_privileged: bool,
     #[command(flatten)]
     server: ServerOptions,
 }
@@ -43,7 +51,7 @@ enum Kind {
 struct UrlSource {
     /// postgres://role:password@host/database; other accounts can see arguments, so rather use one of the next two
     #[arg(long)]
-    url: Option<String>,
+    url: Option<Secret>,
     /// Takes the URL from this environment variable
     #[arg(long, value_name = "VARIABLE")]
     url_env: Option<String>,
@@ -75,13 +83,14 @@ impl Credential {
                     .server
                     .with(async |client| client.get(&["api", "credentials"]).await)
                     .await?;
-                terminal::out(&playbook::show(
+                playbook::show(
                     &body["credentials"],
-                    &["alias", "type"],
+                    &["alias", "type", "allow_privileged"],
                     list.json,
-                )?);
+                );
                 Ok(ExitCode::SUCCESS)
             }
+            Credential::RotateKey(rotate_key) => rotate_key.run().await,
         }
     }
 }
@@ -93,7 +102,11 @@ impl Add {
             Kind::Postgres => "postgres",
         };
         self.server
-            .with(async |client| client.put_credential(&self.alias, kind, &url).await)
+            .with(async |client| {
+                client
+                    .put_credential(&self.alias, kind, &url, self.allow_privileged)
+                    .await
+            })
             .await?;
         terminal::out(&format!("credential {} stored", self.alias));
         Ok(ExitCode::SUCCESS)
@@ -101,26 +114,41 @@ impl Add {
 }
 
 impl UrlSource {
-    fn read(&self) -> anyhow::Result<String> {
+    fn read(&self) -> anyhow::Result<Secret> {
         let url = match (&self.url, &self.url_env) {
             (Some(url), _) => url.clone(),
-            (None, Some(variable)) => std::env::var(variable).map_err(|_| {
-                Failure::usage(format!("the environment variable {variable} is not set"))
-            })?,
+            (None, Some(variable)) => from_environment(variable)?,
             (None, None) => {
-                let mut text = String::new();
+                let mut text = Zeroizing::new(String::new());
                 std::io::stdin()
                     .read_to_string(&mut text)
                     .map_err(|error| {
                         Failure::usage(format!("cannot read the URL from stdin: {error}"))
                     })?;
-                text
+                Secret::new(text.as_str())
             }
         };
-        let url = url.trim();
+        let url = url.expose().trim();
         if url.is_empty() {
             return Err(Failure::usage("the URL is empty").into());
         }
-        Ok(url.to_string())
+        Ok(Secret::new(url))
     }
+}
+
+fn from_environment(variable: &str) -> anyhow::Result<Secret> {
+    let is_name = variable
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_name {
+        // Perhaps it is the URL itself, with its password.
+        return Err(
+            Failure::usage("--url-env takes the name of an environment variable")
+                .hint("write --url-env PG_URL, not --url-env \"$PG_URL\"")
+                .into(),
+        );
+    }
+    let value = std::env::var(variable)
+        .map_err(|_| Failure::usage(format!("the environment variable {variable} is not set")))?;
+    Ok(Secret::new(value))
 }

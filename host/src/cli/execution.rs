@@ -30,7 +30,7 @@ pub async fn run(
         answer.json().await?
     };
     if json {
-        terminal::out(&serde_json::to_string_pretty(&body)?);
+        terminal::json(&body);
     }
     if !status.is_success() {
         return Ok(failure::report(&explain(client, status, &body).into()));
@@ -77,21 +77,29 @@ fn outcome(body: &Value) -> StatusCode {
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// `✓ decode_token  python  1.4 ms`, the step's log below it.
+/// `✓ decode_token  python  1.4 ms, cpu 1.1 ms`, the step's log below it.
 fn step(event: &Value) -> String {
     let text = |name: &str| event[name].as_str().unwrap_or_default();
     let error = event.get("error").filter(|error| !error.is_null());
     let mark = if error.is_some() { '✗' } else { '✓' };
-    let milliseconds = event["duration_ms"].as_f64().unwrap_or_default().max(0.0);
-    let time = terminal::human(Duration::from_secs_f64(milliseconds / 1000.0));
-    let mut line = format!("{mark} {:<32} {:<12} {time:>8}", text("step"), text("tool"));
+    let time = |name: &str| {
+        let milliseconds = event[name].as_f64().unwrap_or_default().max(0.0);
+        terminal::human(Duration::from_secs_f64(milliseconds / 1000.0))
+    };
+    let mut line = format!(
+        "{mark} {:<32} {:<12} {:>8}, cpu {:>8}",
+        text("step"),
+        text("tool"),
+        time("duration_ms"),
+        time("cpu_ms"),
+    );
     if let Some(error) = error {
         line.push_str(&format!("\n  {}", error_text(error)));
     }
     for entry in log(&event["log"]) {
         line.push_str(&format!("\n  | {entry}"));
     }
-    table::visible(&line)
+    line
 }
 
 fn error_text(error: &Value) -> String {
@@ -152,10 +160,10 @@ mod tests {
     #[test]
     fn a_step_is_a_line() {
         let line = step(
-            &json!({"step": "decode", "tool": "python", "status": "success", "duration_ms": 1.42, "log": []}),
+            &json!({"step": "decode", "tool": "python", "status": "success", "duration_ms": 1.42, "cpu_ms": 1.1, "log": []}),
         );
         assert!(line.starts_with("✓ decode "), "{line}");
-        assert!(line.ends_with(" 1.4 ms"), "{line}");
+        assert!(line.ends_with(" 1.4 ms, cpu   1.1 ms"), "{line}");
     }
 
     #[test]

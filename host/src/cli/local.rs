@@ -11,23 +11,103 @@ use super::client::Client;
 use super::components::ComponentsOption;
 use super::embedded::{Embedded, Options};
 use super::failure::Failure;
+use super::master_key::{MasterKeyOption, MasterKeys};
 use super::terminal::{note, timed};
-use crate::app::{App, AppConfig};
+use crate::app::{App, AppConfig, ServiceLimits};
+use crate::grants::{BUILT_IN_TOOLS, Grants};
+use crate::sandbox::WorkerSettings;
+use crate::secrets::Secret;
+use crate::store::DEFAULT_TENANT;
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
 
+/// Where the server's own data is, and the key to what is encrypted in it.
+#[derive(Debug, Args)]
+pub struct StoreOptions {
+    /// PostgreSQL for noetl's own data [default: one that noetl starts itself]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<Secret>,
+    #[command(flatten)]
+    master_key: MasterKeyOption,
+}
+
+/// The database and the master keys, ready to be used.
+pub struct StoreAccess {
+    pub database_url: Secret,
+    pub master_keys: MasterKeys,
+    pub embedded: Option<Embedded>,
+}
+
+impl StoreOptions {
+    /// Reads the master keys, and starts a database if none was given.
+    ///
+    /// # Errors
+    /// One of them can't be had.
+    pub async fn start(&self, say: &dyn Fn(&str)) -> anyhow::Result<StoreAccess> {
+        let master_keys = self.master_key.load(say)?;
+        let embedded = match self.database_url {
+            Some(_) => None,
+            None => Some(start_database(say).await?),
+        };
+        let database_url = match (&self.database_url, &embedded) {
+            (Some(url), _) => url.clone(),
+            (None, Some(embedded)) => embedded.store_url.clone(),
+            (None, None) => unreachable!("one of them was chosen above"),
+        };
+        Ok(StoreAccess {
+            database_url,
+            master_keys,
+            embedded,
+        })
+    }
+}
+
 /// What the application needs.
 #[derive(Debug, Args)]
 pub struct LocalOptions {
-    /// PostgreSQL for noetl's own data [default: one that noetl starts itself]
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: Option<String>,
+    #[command(flatten)]
+    store: StoreOptions,
     #[command(flatten)]
     components: ComponentsOption,
     /// Where compiled components are kept; only this account may write there [default: ~/.cache/noetl/compiled]
     #[arg(long, env = "NOETL_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
+    /// Processes that run steps [default: one for each core]
+    #[arg(long, env = "NOETL_WORKERS", value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+    /// Refuses to start where the kernel lacks a mechanism that confines steps (see `noetl doctor`)
+    #[arg(long, env = "NOETL_REQUIRE_ISOLATION")]
+    require_isolation: bool,
+    /// What each tenant may use, a YAML file [default: the built-in tools and all credentials]
+    #[arg(long, env = "NOETL_GRANTS", value_name = "FILE")]
+    pub grants: Option<PathBuf>,
+}
+
+impl LocalOptions {
+    /// What is needed to start workers.
+    ///
+    /// # Errors
+    /// There is no place for compiled components.
+    pub fn workers(&self) -> anyhow::Result<WorkerSettings> {
+        let cache_dir = match &self.cache_dir {
+            Some(directory) => directory.clone(),
+            None => default_cache_dir()?,
+        };
+        let mut settings = WorkerSettings::new(cache_dir);
+        if let Some(workers) = self.workers {
+            settings.workers = workers.into();
+        }
+        Ok(settings)
+    }
+
+    /// Where the tools lie.
+    ///
+    /// # Errors
+    /// They are nowhere.
+    pub fn components(&self) -> anyhow::Result<PathBuf> {
+        self.components.directory()
+    }
 }
 
 /// A started application and its client.
@@ -46,34 +126,33 @@ impl Local {
     pub async fn start(
         options: &LocalOptions,
         dev: bool,
+        limits: ServiceLimits,
         say: &dyn Fn(&str),
     ) -> anyhow::Result<Local> {
-        let components = options.components.directory()?;
-        let cache_dir = match &options.cache_dir {
-            Some(directory) => directory.clone(),
-            None => default_cache_dir()?,
-        };
-        let embedded = match options.database_url {
-            Some(_) => None,
-            None => Some(start_database(say).await?),
-        };
-        let database_url = match (&options.database_url, &embedded) {
-            (Some(url), _) => url.clone(),
-            (None, Some(embedded)) => embedded.store_url.clone(),
-            (None, None) => unreachable!("one of them was chosen above"),
-        };
+        let components = options.components()?;
+        let workers = options.workers()?;
+        let StoreAccess {
+            database_url,
+            master_keys,
+            embedded,
+        } = options.store.start(say).await?;
         let config = AppConfig {
             database_url,
+            keys: master_keys.keys,
             components,
-            cache_dir,
+            workers,
+            require_isolation: options.require_isolation,
+            grants: options.grants.clone(),
             dev,
+            limits,
         };
         let progress = |text: &str, duration: Duration| say(&timed(text, duration));
         let app = App::start(config, &progress).await?;
+        say(&granted(app.grants()));
         let client = Client::in_process(app.router());
         if let Some(embedded) = &embedded {
             client
-                .put_credential(DEMO_CREDENTIAL, "postgres", &embedded.demo_url)
+                .put_credential(DEMO_CREDENTIAL, "postgres", &embedded.demo_url, false)
                 .await
                 .with_context(|| format!("storing the credential {DEMO_CREDENTIAL}"))?;
             say(&format!(
@@ -112,6 +191,21 @@ impl Local {
 /// How long running executions may take to finish after the server was told to
 /// stop.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where the grants are from, in a line.
+fn granted(grants: &Grants) -> String {
+    match grants.file() {
+        Some(file) => format!(
+            "grants of {} from {}",
+            grants.tenants().join(", "),
+            file.display()
+        ),
+        None => format!(
+            "no grants file: the tenant {DEFAULT_TENANT} has the tools {} and all of its own credentials",
+            BUILT_IN_TOOLS.join(", ")
+        ),
+    }
+}
 
 async fn start_database(say: &dyn Fn(&str)) -> anyhow::Result<Embedded> {
     say("no DATABASE_URL was given: starting a PostgreSQL of noetl's own");

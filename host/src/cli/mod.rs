@@ -4,15 +4,21 @@ mod client;
 mod components;
 mod connect;
 mod credential;
+mod data_directory;
+mod doctor;
 pub mod embedded;
+mod environment;
 mod execute;
 mod execution;
 mod failure;
 mod files;
+mod limits;
 mod local;
+mod master_key;
 mod payload;
 mod playbook;
 mod register;
+mod rotate_key;
 mod serve;
 mod sse;
 mod table;
@@ -20,6 +26,7 @@ mod terminal;
 mod test_database;
 mod validate;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -51,18 +58,42 @@ enum Command {
     /// See what is registered
     #[command(subcommand)]
     Playbook(playbook::Playbook),
+    /// Check what this machine gives the sandbox
+    Doctor(doctor::Doctor),
     /// Print the version
     Version,
     /// Run a command with a PostgreSQL of its own in NOETL_TEST_DATABASE_URL
     #[command(hide = true)]
     TestDatabase(test_database::TestDatabase),
+    /// Run steps for the server at the other end of stdin
+    #[command(hide = true, name = crate::sandbox::WORKER)]
+    SandboxWorker,
+    /// Compile a component from stdin to stdout
+    #[command(hide = true, name = crate::sandbox::COMPILE)]
+    SandboxCompiler,
 }
+
+/// Playbooks, payloads and templates nest as deep as their limits allow, and what
+/// reads them recurses. Only what is used of it becomes memory.
+const THREAD_STACK: usize = 32 << 20;
 
 /// Parses the arguments, runs the command, reports its error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // These lock themselves down while they have one thread.
+    match cli.command {
+        Command::SandboxWorker => return crate::sandbox::worker(),
+        Command::SandboxCompiler => return crate::sandbox::compiler(),
+        _ => {}
+    }
+    // SAFETY: nothing before this has started a thread.
+    unsafe { environment::take_secrets() };
     start_log(matches!(cli.command, Command::Serve(_)));
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(THREAD_STACK)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&anyhow::Error::new(error)),
     };
@@ -81,11 +112,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Validate(command) => command.run(),
         Command::Credential(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
+        Command::Doctor(command) => command.run().await,
         Command::Version => {
             terminal::out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)
         }
         Command::TestDatabase(command) => command.run().await,
+        Command::SandboxWorker | Command::SandboxCompiler => {
+            unreachable!("they run without a runtime")
+        }
     }
 }
 
@@ -94,9 +129,17 @@ fn start_log(serving: bool) {
     let default = if serving { "warn,noetl=info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("NOETL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // Never, whatever is chosen: what sqlx says of a URL that it does not
+    // understand quotes it, and notices of PostgreSQL are the playbooks' words.
+    let filter = ["sqlx_postgres::options=off", "sqlx::postgres::notice=off"]
+        .into_iter()
+        .fold(filter, |filter, quiet| {
+            filter.add_directive(quiet.parse().expect("a constant directive"))
+        });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::connect::ServerOptions;
 use super::{table, terminal};
+use crate::visible::visible;
 
 /// What to do with the catalog.
 #[derive(Debug, Subcommand)]
@@ -36,22 +37,19 @@ impl Playbook {
             .server
             .with(async |client| client.get(&["api", "catalog", "playbooks"]).await)
             .await?;
-        terminal::out(&show(
+        show(
             &body["playbooks"],
             &["path", "version", "registered_at"],
             list.json,
-        )?);
+        );
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// A list from the API as JSON, or as a table of some of its fields.
-///
-/// # Errors
-/// None that can happen: JSON of JSON.
-pub fn show(items: &Value, fields: &[&str], json: bool) -> anyhow::Result<String> {
+/// Prints a list from the API as JSON, or as a table of some of its fields.
+pub fn show(items: &Value, fields: &[&str], json: bool) {
     if json {
-        return Ok(serde_json::to_string_pretty(items)?);
+        return terminal::json(items);
     }
     let rows = items
         .as_array()
@@ -61,11 +59,11 @@ pub fn show(items: &Value, fields: &[&str], json: bool) -> anyhow::Result<String
             fields
                 .iter()
                 .map(|field| match &item[*field] {
-                    Value::String(text) => table::visible(text),
+                    Value::String(text) => visible(text),
                     other => other.to_string(),
                 })
                 .collect()
         })
         .collect();
-    Ok(table::plain(fields, rows))
+    terminal::out(&table::plain(fields, rows));
 }

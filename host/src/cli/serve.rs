@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use axum::serve::ListenerExt;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::client::Client;
 use super::failure::Failure;
+use super::limits::{LimitOptions, make_room_for_files};
 use super::local::{DRAIN_LIMIT, Local, LocalOptions};
 use super::terminal::{note, out, timed};
 use super::{failure, files};
+use crate::app::App;
 
 /// Where the server listens if it isn't told.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8082";
@@ -32,16 +33,20 @@ pub struct Serve {
     /// Also serves the example page and its stand-in for an identity provider
     #[arg(long)]
     dev: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 impl Serve {
-    /// Serves until SIGINT or SIGTERM.
+    /// Serves until SIGINT or SIGTERM. SIGHUP ends it too, unless there is a file
+    /// of grants to read again.
     ///
     /// # Errors
     /// The address is taken, or a part does not start.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let begin = Instant::now();
-        let mut signals = Signals::new()?;
+        let mut signals = Signals::new(self.local.grants.is_some())?;
+        let hangup = signal(SignalKind::hangup())?;
         out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
         let listener = self.bind().await?;
         let address = listener.local_addr()?;
@@ -49,6 +54,9 @@ impl Serve {
             local = self.start() => local?,
             () = signals.next() => return Err(Failure::new("interrupted while starting").into()),
         };
+        if self.local.grants.is_some() {
+            tokio::spawn(reload_grants(local.app.clone(), hangup));
+        }
         if self.dev {
             out(&format!(
                 "example page: http://{address}/examples/auth0-login/"
@@ -65,17 +73,16 @@ impl Serve {
         out(&format!("ready on http://{address}"));
 
         let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-        // Small answers must not wait for the acknowledgement of earlier ones.
-        let listener = listener.tap_io(|stream| {
-            stream.set_nodelay(true).ok();
+        let app = local.app.clone();
+        let mut server = tokio::spawn(async move {
+            app.serve(listener, async {
+                stopping.await.ok();
+            })
+            .await;
         });
-        let server = axum::serve(listener, local.app.router()).with_graceful_shutdown(async move {
-            stopping.await.ok();
-        });
-        let mut server = tokio::spawn(server.into_future());
         tokio::select! {
             ended = &mut server => {
-                ended??;
+                ended?;
                 return Err(Failure::new("the server ended by itself").into());
             }
             () = signals.next() => {}
@@ -120,7 +127,9 @@ impl Serve {
     }
 
     async fn start(&self) -> anyhow::Result<Local> {
-        let local = Local::start(&self.local, self.dev, &out).await?;
+        let mut limits = self.limits.limits();
+        make_room_for_files(&mut limits)?;
+        let local = Local::start(&self.local, self.dev, limits, &out).await?;
         let before = Instant::now();
         match self.register(&local.client).await? {
             0 => out("no playbooks registered now; add some with 'noetl register' or --playbooks"),
@@ -148,27 +157,46 @@ impl Serve {
     }
 }
 
+/// Reads the grants again at each SIGHUP.
+async fn reload_grants(app: App, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        match app.grants().reload() {
+            Ok(()) => out("grants read again"),
+            Err(error) => note(&format!("error: {error}\nthe grants stay as they were")),
+        }
+    }
+}
+
 /// The signals that end the server.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Signals> {
+    fn new(reloads: bool) -> anyhow::Result<Signals> {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: match reloads {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            },
         })
     }
 
     async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            _ = hangup => {}
         }
     }
 }

@@ -3,6 +3,8 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
 
+use crate::visible::visible;
+
 /// Makes text of a step's result: rows become a table, an object a table of
 /// its fields, anything else is shown as it is.
 pub fn render(result: &Value) -> String {
@@ -56,7 +58,7 @@ fn commands(fields: &Map<String, Value>) -> Option<String> {
 fn table_of_fields(fields: &Map<String, Value>) -> String {
     let mut table = empty();
     for (name, value) in fields {
-        table.add_row([name.clone(), cell(value)]);
+        table.add_row([visible(name), cell(value)]);
     }
     table.to_string()
 }
@@ -71,7 +73,7 @@ fn table_of_rows(rows: &[Value]) -> String {
         }
     }
     let mut table = empty();
-    table.set_header(&names);
+    table.set_header(names.iter().map(|name| visible(name)));
     for row in rows {
         table.add_row(
             names
@@ -90,26 +92,12 @@ fn empty() -> Table {
     table
 }
 
-/// A value in one cell. Data may hold anything: control characters, which could
-/// drive the terminal, are shown and not sent.
+/// A value in one cell. Data may hold anything.
 fn cell(value: &Value) -> String {
     match value {
         Value::String(text) => visible(text),
         other => visible(&other.to_string()),
     }
-}
-
-/// The text with control characters (but line ends) escaped.
-pub fn visible(text: &str) -> String {
-    let mut visible = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && character != '\n' {
-            visible.extend(character.escape_default());
-        } else {
-            visible.push(character);
-        }
-    }
-    visible
 }
 
 #[cfg(test)]

@@ -4,14 +4,23 @@
 use std::io::Write;
 use std::time::Duration;
 
-/// Writes a line to stdout.
+use serde_json::Value;
+
+use crate::visible::{visible, visible_json};
+
+/// Writes a line to stdout. Whoever wrote it, it can't drive the terminal.
 pub fn out(text: &str) {
-    writeln!(std::io::stdout(), "{text}").ok();
+    writeln!(std::io::stdout(), "{}", visible(text)).ok();
 }
 
-/// Writes a line to stderr.
+/// Writes a line to stderr, likewise.
 pub fn note(text: &str) {
-    writeln!(std::io::stderr(), "{text}").ok();
+    writeln!(std::io::stderr(), "{}", visible(text)).ok();
+}
+
+/// Writes JSON to stdout.
+pub fn json(value: &Value) {
+    writeln!(std::io::stdout(), "{}", visible_json(&format!("{value:#}"))).ok();
 }
 
 /// A line that ends with how long it took.

@@ -30,7 +30,7 @@ impl TestDatabase {
         let (program, arguments) = self.command.split_first().context("no command")?;
         let mut child = tokio::process::Command::new(program)
             .args(arguments)
-            .env("NOETL_TEST_DATABASE_URL", &embedded.admin_url)
+            .env("NOETL_TEST_DATABASE_URL", embedded.admin_url.expose())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| Failure::new(format!("cannot run {program}: {error}")))?;

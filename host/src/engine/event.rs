@@ -1,5 +1,7 @@
 //! What happens in an execution, as it is told and as it is stored.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -61,10 +63,16 @@ pub struct StepRecord {
     pub status: &'static str,
     /// When it was given to the sandbox.
     pub started_at: DateTime<Utc>,
-    /// From then to its end, tear-down included, in milliseconds.
+    /// From its turn to its end, tear-down included, in milliseconds.
     pub duration_ms: f64,
+    /// What a processor worked for it, in milliseconds.
+    pub cpu_ms: f64,
+    /// From then until its turn, in milliseconds.
+    pub queued_ms: f64,
     /// Its linear memory at its largest, in bytes.
-    pub memory_bytes: usize,
+    pub memory_bytes: u64,
+    /// Calls from its instance to the host.
+    pub host_calls: u64,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<StepError>,
@@ -83,11 +91,18 @@ impl StepRecord {
             tool: tool.into(),
             status: if error.is_none() { "success" } else { "failed" },
             started_at,
-            duration_ms: usage.duration.as_micros() as f64 / 1000.0,
+            duration_ms: milliseconds(usage.duration),
+            cpu_ms: milliseconds(usage.cpu),
+            queued_ms: milliseconds(usage.queued),
             memory_bytes: usage.memory_bytes,
+            host_calls: usage.host_calls,
             error,
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
 }
 
 /// The events of an execution that are not stored yet.
@@ -122,7 +137,10 @@ impl Journal {
                 "tool": record.tool,
                 "status": record.status,
                 "duration_ms": record.duration_ms,
+                "cpu_ms": record.cpu_ms,
+                "queued_ms": record.queued_ms,
                 "memory_bytes": record.memory_bytes,
+                "host_calls": record.host_calls,
                 "result": result,
                 "error": record.error,
                 "log": log,

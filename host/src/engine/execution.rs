@@ -1,22 +1,22 @@
 //! The walk of one execution through its playbook.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{Instant, timeout_at};
 
 use super::event::Journal;
+use super::limits::{MAX_STEPS, too_many_steps};
 use super::step::{request, template_error};
 use super::{Engine, Event, Execution, StepRecord, merge};
 use crate::capabilities::log::Entry;
 use crate::playbook::{Action, Next, Step};
-use crate::sandbox::{ErrorCategory, StepError, StepOutcome, StepRequest, Usage};
+use crate::sandbox::{StepError, StepOutcome, StepRequest, Usage};
 use crate::store::Finished;
 use crate::template::Scope;
-
-/// Tool steps that one execution can run: a cycle that never ends does.
-const MAX_STEPS: usize = 10_000;
 
 /// What became of an execution.
 #[derive(Debug, Clone)]
@@ -49,8 +49,9 @@ pub(super) async fn run(engine: &Engine, execution: Execution) -> sqlx::Result<O
         None,
         json!({"path": walk.execution.plan.playbook.path, "version": walk.execution.version}),
     );
+    walk.check_workload();
     loop {
-        let requests = walk.start_steps();
+        let requests = walk.start_steps().await;
         if walk.running.is_empty() {
             break;
         }
@@ -73,11 +74,14 @@ struct Walk<'a> {
     waiting: Vec<usize>,
     /// Steps in the sandbox.
     running: Vec<usize>,
-    tasks: JoinSet<(usize, DateTime<Utc>, StepOutcome)>,
+    begun: HashMap<usize, DateTime<Utc>>,
+    tasks: JoinSet<(usize, StepOutcome)>,
     journal: Journal,
     untold: Vec<Event>,
     outcome: Outcome,
-    started: usize,
+    /// Steps that were reached, with a tool or without.
+    passed: usize,
+    deadline: Instant,
 }
 
 struct Start {
@@ -98,6 +102,7 @@ impl<'a> Walk<'a> {
             execution,
             waiting: Vec::new(),
             running: Vec::new(),
+            begun: HashMap::new(),
             tasks: JoinSet::new(),
             journal: Journal::default(),
             untold: Vec::new(),
@@ -106,22 +111,36 @@ impl<'a> Walk<'a> {
                 failure: None,
                 steps: Vec::new(),
             },
-            started: 0,
+            passed: 0,
+            deadline: Instant::now() + engine.limits.time,
         }
     }
 
     /// Passes through routers and prepares the tool steps that can start, until
     /// every step left has to wait for one that runs.
-    fn start_steps(&mut self) -> Vec<Start> {
+    async fn start_steps(&mut self) -> Vec<Start> {
         let plan = Arc::clone(&self.execution.plan);
         let mut starts = Vec::new();
         while self.outcome.failure.is_none() {
-            let ready = plan.startable(&self.waiting, &self.running);
-            let Some(&index) = ready.first() else { break };
+            let Some(index) = plan.next_startable(&self.waiting, &self.running) else {
+                break;
+            };
             self.waiting.retain(|&w| w != index);
             let step = &plan.playbook.steps[index];
+            self.passed += 1;
+            if self.passed > MAX_STEPS {
+                self.fail(step, step.action.as_ref(), too_many_steps());
+                break;
+            }
             match &step.action {
-                None => self.follow(step, None),
+                None => {
+                    self.follow(step, None);
+                    // Conditions may be long work: others get their turn.
+                    yield_now().await;
+                    if Instant::now() >= self.deadline {
+                        self.fail(step, None, self.engine.limits.out_of_time());
+                    }
+                }
                 Some(action) => match self.prepare(step, action) {
                     Ok(request) => {
                         self.running.push(index);
@@ -138,16 +157,13 @@ impl<'a> Walk<'a> {
     }
 
     fn prepare(&mut self, step: &Step, action: &Action) -> Result<StepRequest, StepError> {
-        self.started += 1;
-        if self.started > MAX_STEPS {
-            return Err(StepError::new(
-                ErrorCategory::Limit,
-                format!(
-                    "the execution has run {MAX_STEPS} steps, its limit; does a cycle in the workflow never end?"
-                ),
-            ));
-        }
-        let request = request(&self.execution, step, action, &self.scope)?;
+        let request = request(
+            &self.engine.grants,
+            &self.execution,
+            step,
+            action,
+            &self.scope,
+        )?;
         self.journal.push(
             "step_started",
             Some(&step.name),
@@ -162,23 +178,59 @@ impl<'a> Walk<'a> {
 
     fn spawn(&mut self, start: Start) {
         let runner = Arc::clone(&self.engine.runner);
-        let started_at = Utc::now();
+        self.begun.insert(start.step, Utc::now());
         self.tasks
-            .spawn(async move { (start.step, started_at, runner.run(start.request).await) });
+            .spawn(async move { (start.step, runner.run(start.request).await) });
     }
 
     /// Waits for one running step, and takes in what it gave.
     async fn wait(&mut self) {
-        let joined = self.tasks.join_next().await.expect("a step is running");
-        let (index, started_at, outcome) = match joined {
+        let Ok(joined) = timeout_at(self.deadline, self.tasks.join_next()).await else {
+            return self.stop().await;
+        };
+        let (index, outcome) = match joined.expect("a step is running") {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         self.running.retain(|&r| r != index);
+        let started_at = self.begun.remove(&index).unwrap_or_default();
         let plan = Arc::clone(&self.execution.plan);
         let step = &plan.playbook.steps[index];
         let action = step.action.as_ref().expect("only tool steps run");
         self.take_in(step, action, started_at, outcome);
+    }
+
+    /// The execution's time is over: the steps that run are ended.
+    async fn stop(&mut self) {
+        self.tasks.shutdown().await;
+        let plan = Arc::clone(&self.execution.plan);
+        let error = self.engine.limits.out_of_time();
+        for index in std::mem::take(&mut self.running) {
+            let step = &plan.playbook.steps[index];
+            let action = step.action.as_ref().expect("only tool steps run");
+            let started_at = self.begun.remove(&index).unwrap_or_default();
+            self.finish_step(
+                step,
+                action,
+                started_at,
+                Usage {
+                    duration: (Utc::now() - started_at).to_std().unwrap_or_default(),
+                    ..Usage::default()
+                },
+                Some(error.clone()),
+                None,
+                Vec::new(),
+            );
+            self.fail_with(step, Some(action), error.clone());
+        }
+    }
+
+    /// Refuses a payload that is too large to begin with.
+    fn check_workload(&mut self) {
+        if let Err(error) = self.engine.limits.check_bytes(self.scope.bytes()) {
+            let plan = Arc::clone(&self.execution.plan);
+            self.fail_with(&plan.playbook.steps[plan.start], None, error);
+        }
     }
 
     fn take_in(
@@ -191,11 +243,11 @@ impl<'a> Walk<'a> {
         let StepOutcome { result, log, usage } = outcome;
         let result = result.map(|data| json!({"status": "success", "data": data}));
         // The variables are part of the step: if one can't be had, it failed.
-        let vars = match &result {
-            Ok(result) => self.vars(step, result),
+        let scopes = match &result {
+            Ok(result) => self.scopes(step, result),
             Err(error) => Err(error.clone()),
         };
-        let error = vars.as_ref().err().cloned();
+        let error = scopes.as_ref().err().cloned();
         self.finish_step(
             step,
             action,
@@ -205,13 +257,11 @@ impl<'a> Walk<'a> {
             result.as_ref().ok(),
             log,
         );
-        match (result, vars) {
-            (Ok(mut result), Ok(vars)) => {
-                for (name, value) in vars {
-                    self.scope.set_var(&name, &value.unwrap_or_default());
-                }
+        match (result, scopes) {
+            (Ok(mut result), Ok((with_vars, with_result))) => {
+                self.scope = with_vars;
                 self.follow(step, Some(&result));
-                self.scope.set(&step.name, &result);
+                self.scope = with_result;
                 self.outcome.result = Some(result["data"].take());
             }
             _ => self.fail_with(step, Some(action), error.expect("one of them failed")),
@@ -237,6 +287,19 @@ impl<'a> Walk<'a> {
             .step_finished(&record, result.map(|r| &r["data"]), &log);
         self.outcome.steps.push(record.clone());
         self.untold.push(Event::StepFinished { record, log });
+    }
+
+    /// The scope with the step's variables set, in which its `next` is decided,
+    /// and the one with its result too, which later steps see.
+    fn scopes(&self, step: &Step, result: &Value) -> Result<(Scope, Scope), StepError> {
+        let mut with_vars = self.scope.clone();
+        for (name, value) in self.vars(step, result)? {
+            with_vars.set_var(&name, &value.unwrap_or_default());
+        }
+        let mut with_result = with_vars.clone();
+        with_result.set(&step.name, result);
+        self.engine.limits.check_bytes(with_result.bytes())?;
+        Ok((with_vars, with_result))
     }
 
     fn vars(&self, step: &Step, result: &Value) -> Result<Vec<(String, Option<Value>)>, StepError> {
@@ -359,9 +422,8 @@ impl<'a> Walk<'a> {
                 .await?;
         }
         for event in self.untold.drain(..) {
-            if let Some(listener) = &self.execution.events {
-                // A listener that is gone does not concern the execution.
-                let _ = listener.send(event);
+            if let Some(listener) = &mut self.execution.events {
+                listener.tell(&event);
             }
         }
         Ok(())

@@ -3,19 +3,23 @@
 
 mod event;
 mod execution;
+mod limits;
+mod listener;
 mod plan;
 mod step;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
 pub use event::{Event, StepRecord};
 pub use execution::{Failure, Outcome};
+pub use limits::ExecutionLimits;
+pub use listener::{Listener, Told};
 pub use plan::Plan;
 
+use crate::grants::Grants;
 use crate::sandbox::StepRunner;
 use crate::store::Store;
 
@@ -24,6 +28,8 @@ use crate::store::Store;
 pub struct Engine {
     runner: Arc<dyn StepRunner>,
     store: Store,
+    grants: Arc<Grants>,
+    limits: ExecutionLimits,
 }
 
 /// One execution, accepted by the store.
@@ -39,13 +45,24 @@ pub struct Execution {
     /// What the caller sent, merged over the playbook's workload.
     pub payload: Map<String, Value>,
     /// Where to send events as they happen.
-    pub events: Option<UnboundedSender<Event>>,
+    pub events: Option<Listener>,
 }
 
 impl Engine {
-    /// An engine that runs steps with `runner` and records them in `store`.
-    pub fn new(runner: Arc<dyn StepRunner>, store: Store) -> Self {
-        Self { runner, store }
+    /// An engine that runs steps with `runner`, as far as `grants` allow them, and
+    /// records them in `store`.
+    pub fn new(
+        runner: Arc<dyn StepRunner>,
+        store: Store,
+        grants: Arc<Grants>,
+        limits: ExecutionLimits,
+    ) -> Self {
+        Self {
+            runner,
+            store,
+            grants,
+            limits,
+        }
     }
 
     /// The names of the tools that a playbook can use.

@@ -29,9 +29,9 @@ impl Plan {
         }
     }
 
-    /// Which of the waiting steps can start.
-    pub(super) fn startable(&self, waiting: &[usize], running: &[usize]) -> Vec<usize> {
-        self.graph.startable(waiting, running)
+    /// The first of the waiting steps that can start.
+    pub(super) fn next_startable(&self, waiting: &[usize], running: &[usize]) -> Option<usize> {
+        self.graph.startable(waiting, running).next()
     }
 }
 
@@ -50,8 +50,8 @@ impl Graph {
     /// A step that several branches lead to waits for all that can still reach
     /// it, and so runs once for them; in a cycle the one that came first goes
     /// first.
-    fn startable(&self, waiting: &[usize], running: &[usize]) -> Vec<usize> {
-        let blocked = |&(at, step): &(usize, usize)| {
+    fn startable(&self, waiting: &[usize], running: &[usize]) -> impl Iterator<Item = usize> {
+        let blocked = move |&(at, step): &(usize, usize)| {
             running.iter().any(|&r| self.reaches[r][step])
                 || waiting.iter().enumerate().any(|(other_at, &other)| {
                     other != step
@@ -63,9 +63,8 @@ impl Graph {
             .iter()
             .copied()
             .enumerate()
-            .filter(|candidate| !blocked(candidate))
+            .filter(move |candidate| !blocked(candidate))
             .map(|(_, step)| step)
-            .collect()
     }
 }
 
@@ -101,21 +100,25 @@ mod tests {
         Graph::new(&next.iter().map(|n| n.to_vec()).collect::<Vec<_>>())
     }
 
+    fn startable(graph: &Graph, waiting: &[usize], running: &[usize]) -> Vec<usize> {
+        graph.startable(waiting, running).collect()
+    }
+
     #[test]
     fn a_diamond_meets_once() {
         // 0 → 1, 2 → 3
         let graph = graph(&[&[1, 2], &[3], &[3], &[]]);
-        assert_eq!(graph.startable(&[1, 2], &[]), [1, 2]);
-        assert_eq!(graph.startable(&[3], &[2]), [] as [usize; 0]);
-        assert_eq!(graph.startable(&[3], &[]), [3]);
+        assert_eq!(startable(&graph, &[1, 2], &[]), [1, 2]);
+        assert_eq!(startable(&graph, &[3], &[2]), [] as [usize; 0]);
+        assert_eq!(startable(&graph, &[3], &[]), [3]);
     }
 
     #[test]
     fn a_cycle_does_not_wait_for_itself() {
         // 0 → 1 → 2 → 1, 2 → 3
         let graph = graph(&[&[1], &[2], &[1, 3], &[]]);
-        assert_eq!(graph.startable(&[1], &[]), [1]);
-        assert_eq!(graph.startable(&[1, 3], &[]), [1]);
-        assert_eq!(graph.startable(&[2, 1], &[]), [2]);
+        assert_eq!(startable(&graph, &[1], &[]), [1]);
+        assert_eq!(startable(&graph, &[1, 3], &[]), [1]);
+        assert_eq!(startable(&graph, &[2, 1], &[]), [2]);
     }
 }

@@ -3,21 +3,27 @@
 use serde_json::{Map, Value, json};
 
 use super::Execution;
+use crate::grants::{Caller, Grant, Grants};
+use crate::limits::Limits;
 use crate::playbook::{Action, ActionKind, Playbook, Step};
-use crate::sandbox::{ErrorCategory, Limits, StepError, StepRequest};
+use crate::sandbox::{ErrorCategory, StepError, StepRequest};
 use crate::template::{Scope, TemplateError};
 
-/// Renders what the step's tool needs.
+/// Checks that the step's tenant may have its tool, and renders what it needs.
 ///
 /// # Errors
-/// If a template fails: an error that names the file, line, step and field.
+/// If it may not, or a template fails: an error that names the file, line, step
+/// and field.
 pub(super) fn request(
+    grants: &Grants,
     execution: &Execution,
     step: &Step,
     action: &Action,
     scope: &Scope,
 ) -> Result<StepRequest, StepError> {
     let playbook = &execution.plan.playbook;
+    let grant = grants.of(&execution.tenant);
+    let limits = allowed(&grant, execution, step, action)?;
     let mut args = Map::new();
     for (name, template) in &action.args {
         let value = template
@@ -33,6 +39,7 @@ pub(super) fn request(
             credential,
             line,
             sql,
+            ..
         } => {
             let statements = sql
                 .render(scope)
@@ -47,10 +54,48 @@ pub(super) fn request(
         tool: action.tool.clone(),
         tenant: execution.tenant.clone(),
         execution_id: execution.id,
+        playbook: playbook.path.clone(),
         step: step.name.clone(),
         config,
         args: Value::Object(args),
-        limits: Limits::default(),
+        grant,
+        limits,
+    })
+}
+
+/// The step's limits, if its tenant may have its tool and so much.
+fn allowed(
+    grant: &Grant,
+    execution: &Execution,
+    step: &Step,
+    action: &Action,
+) -> Result<Limits, StepError> {
+    let playbook = &execution.plan.playbook;
+    let denied = |capability: &str, name: &str, line: usize, message: String| {
+        let caller = Caller {
+            tenant: execution.tenant.clone(),
+            playbook: playbook.path.clone(),
+            step: step.name.clone(),
+            execution_id: Some(execution.id),
+        };
+        caller.denied(capability, name);
+        let (file, step) = (&playbook.file, &step.name);
+        StepError::new(
+            ErrorCategory::Denied,
+            format!("{file}:{line}: step `{step}`: {message}"),
+        )
+    };
+    if !grant.tools.allows(&action.tool) {
+        let (tool, tenant) = (&action.tool, &execution.tenant);
+        let message = format!(
+            "the tool `{tool}` is not granted to the tenant `{tenant}`; the operator can add it to `tenants.{tenant}.tools` in the grants file"
+        );
+        return Err(denied("tool", tool, action.position.line, message));
+    }
+    grant.limits.narrow(&action.limits).map_err(|wide| {
+        let set = action.limits.iter().find(|s| s.limit == wide.limit);
+        let line = set.map_or(step.line, |setting| setting.position.line);
+        denied("limit", wide.limit.name(), line, wide.to_string())
     })
 }
 

@@ -1,8 +1,7 @@
 //! What is wrong with the workflow as a whole.
 
 use super::model::{Next, Step};
-use super::report::Report;
-use super::tree::Position;
+use crate::yaml::{Position, Report};
 
 /// Reports every step that no way from `start` leads to.
 pub(super) fn reachable(steps: &[Step], report: &mut Report) {

@@ -4,18 +4,17 @@
 //! with it: file, line, column, step, field, and what to write instead.
 
 mod check;
-mod diagnostic;
+mod granted;
 mod model;
 mod names;
 mod next;
 mod read;
-mod report;
-mod text;
 mod tool;
-mod tree;
 
-pub use diagnostic::{Diagnostic, Diagnostics};
+pub use crate::yaml::{Diagnostic, Diagnostics};
 pub use model::{Action, ActionKind, Branch, Next, Playbook, Step, Var};
+
+use crate::yaml;
 
 /// Parses and checks a playbook. `file` is the name for messages; `plugins` are
 /// the names of the tools that exist beside `python`, `postgres` and `workbook`.
@@ -28,18 +27,14 @@ pub fn parse<S: AsRef<str>>(
     plugins: &[S],
 ) -> Result<Playbook, Diagnostics> {
     let plugins: Vec<&str> = plugins.iter().map(AsRef::as_ref).collect();
-    let mut report = report::Report::new(file);
-    let source = text::Source::new(text);
-    let playbook = match tree::parse(text, &source) {
-        Ok(tree) => read::playbook(&tree, &source, &plugins, &mut report),
-        Err(failure) => {
-            report
-                .add(failure.position, failure.message)
-                .hint(failure.hint);
-            None
-        }
-    };
-    report.finish(playbook)
+    let mut report = yaml::Report::new(file);
+    let source = yaml::Source::new(text);
+    let tree = yaml::read(text, &source, &mut report);
+    let playbook = tree.and_then(|tree| read::playbook(&tree, &source, &plugins, &mut report));
+    report.finish(playbook.map(|playbook| Playbook {
+        file: file.to_owned(),
+        ..playbook
+    }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 use serde_json::{Map, Value as Json};
 
+use crate::limits::Setting;
 use crate::template::{SqlTemplate, Template, ValueTemplate};
+use crate::yaml::Position;
 
 /// A checked playbook: every reference in it leads somewhere.
 #[derive(Debug, Clone)]
@@ -60,12 +62,16 @@ pub struct Var {
 pub struct Action {
     /// The tool: `python`, `postgres` or a plugin's name (never `workbook`).
     pub tool: String,
+    /// Where the tool is named.
+    pub position: Position,
     /// The workbook's task, if the step names one.
     pub task: Option<String>,
     /// What the tool needs.
     pub kind: ActionKind,
     /// Arguments, those of the step over those of the task.
     pub args: Vec<(String, ValueTemplate)>,
+    /// Limits, those of the step over those of the task.
+    pub limits: Vec<Setting>,
 }
 
 /// What a tool needs beside arguments.
@@ -82,6 +88,8 @@ pub enum ActionKind {
     Postgres {
         /// The credential's alias.
         credential: String,
+        /// Where it is named.
+        position: Position,
         /// The playbook's line of the script's first line.
         line: usize,
         /// The script.

@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::report::Report;
-use super::text::Source;
-use super::tree::Position;
 use crate::template::{Reference, nearest};
+use crate::yaml::{Position, Report, Source};
 
 /// A template of the playbook.
 pub(super) struct Use {

@@ -1,9 +1,9 @@
 //! Where a step leads.
 
 use super::model::{Branch, Next};
-use super::read::{Reader, find};
-use super::tree::{Entry, Kind, Node};
+use super::read::Reader;
 use crate::template::Template;
+use crate::yaml::{Entry, Kind, Node, find};
 
 const HOW: &str = "write `- when: \"{{ … }}\"` with `then:`, and last `- step: …` or `- else:`";
 
@@ -68,7 +68,7 @@ fn all(reader: &mut Reader<'_>, items: &[Node]) -> Next {
     let mut steps = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let field = format!("next[{index}]");
-        let Some(entry) = reader.mapping(item, &field) else {
+        let Some(entry) = reader.report.mapping(item, &field) else {
             continue;
         };
         if let Some(stray) = find(entry, "then").or_else(|| find(entry, "else")) {
@@ -92,7 +92,7 @@ fn branches(reader: &mut Reader<'_>, items: &[Node], result: bool) -> Next {
     let mut default: Option<Vec<usize>> = None;
     for (index, item) in items.iter().enumerate() {
         let field = format!("next[{index}]");
-        let Some(entry) = reader.mapping(item, &field) else {
+        let Some(entry) = reader.report.mapping(item, &field) else {
             continue;
         };
         let is_branch = find(entry, "when").is_some();
@@ -182,7 +182,9 @@ fn branch(
 
 fn condition(reader: &mut Reader<'_>, node: &Node, field: &str, result: bool) -> Option<Template> {
     let Kind::Text(content) = &node.kind else {
-        reader.wrong_kind(node, field, "a text with an expression");
+        reader
+            .report
+            .wrong_kind(node, field, "a text with an expression");
         return None;
     };
     let template = reader.template(node.position, content, field, result)?;
@@ -203,7 +205,7 @@ fn condition(reader: &mut Reader<'_>, node: &Node, field: &str, result: bool) ->
 /// The list of `- step:` under `then` or `else`.
 fn steps(reader: &mut Reader<'_>, node: &Node, field: &str) -> Vec<usize> {
     let mut steps = Vec::new();
-    let Some(items) = reader.list(node, field) else {
+    let Some(items) = reader.report.list(node, field) else {
         return steps;
     };
     if items.is_empty() {
@@ -215,7 +217,7 @@ fn steps(reader: &mut Reader<'_>, node: &Node, field: &str) -> Vec<usize> {
     }
     for (index, item) in items.iter().enumerate() {
         let field = format!("{field}[{index}]");
-        if let Some(entry) = reader.mapping(item, &field) {
+        if let Some(entry) = reader.report.mapping(item, &field) {
             target(reader, item, entry, &field, &mut steps);
         }
     }
@@ -261,5 +263,7 @@ fn target(
 }
 
 fn unknown(reader: &mut Reader<'_>, entry: &[Entry], known: &[&str], field: &str) {
-    reader.unknown_fields(entry, known, &format!("{field}."));
+    reader
+        .report
+        .unknown_fields(entry, known, &format!("{field}."));
 }

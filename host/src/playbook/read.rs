@@ -7,11 +7,9 @@ use serde_json::Map;
 use super::check;
 use super::model::{Action, Playbook, Step, Var};
 use super::names::{self, Use};
-use super::report::{Added, Report};
-use super::text::Source;
-use super::tool::{self, Body};
-use super::tree::{self, Entry, Kind, Node, Position};
+use super::tool::{self, Body, Over};
 use crate::template::{Template, TemplateError, ValueTemplate};
+use crate::yaml::{Added, Entry, Kind, Node, Position, Report, Source, entries_to_json, find};
 
 const TOP: [&str; 6] = [
     "apiVersion",
@@ -66,10 +64,6 @@ pub(super) fn playbook(
     reader.playbook(tree)
 }
 
-pub(super) fn find<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Entry> {
-    entries.iter().find(|entry| entry.key == key)
-}
-
 impl Reader<'_> {
     fn playbook(&mut self, tree: &Node) -> Option<Playbook> {
         let Kind::Map(top) = &tree.kind else {
@@ -81,7 +75,7 @@ impl Reader<'_> {
                 .hint("begin with `apiVersion: noetl.io/v1` and `kind: Playbook`");
             return None;
         };
-        self.unknown_fields(top, &TOP, "");
+        self.report.unknown_fields(top, &TOP, "");
         self.constant(top, "apiVersion", API_VERSION);
         self.constant(top, "kind", "Playbook");
         let (name, path, description) = self.metadata(top);
@@ -132,11 +126,21 @@ impl Reader<'_> {
                 .hint("write `metadata:` with `name` and `path`");
             return (None, None, None);
         };
-        let Some(entries) = self.mapping(&metadata.value, "metadata") else {
+        let Some(entries) = self.report.mapping(&metadata.value, "metadata") else {
             return (None, None, None);
         };
-        self.unknown_fields(entries, &METADATA, "metadata.");
+        self.report.unknown_fields(entries, &METADATA, "metadata.");
         let name = self.required_text(entries, "name", "metadata.name", metadata.position);
+        let name = name.filter(|name| match name.chars().any(char::is_control) {
+            false => true,
+            true => {
+                self.report
+                    .add(metadata.position, "the name holds control characters")
+                    .field("metadata.name")
+                    .hint("write it as people read it");
+                false
+            }
+        });
         let path = self
             .required_text(entries, "path", "metadata.path", metadata.position)
             .filter(|path| match path_fault(path) {
@@ -161,16 +165,16 @@ impl Reader<'_> {
             | Some(Node {
                 kind: Kind::Null, ..
             }) => Some(Map::new()),
-            Some(node) => self.mapping(node, "workload").map(tree::entries_to_json),
+            Some(node) => self.report.mapping(node, "workload").map(entries_to_json),
         }
     }
 
     fn workbook(&mut self, node: &Node) {
-        let Some(items) = self.list(node, "workbook") else {
+        let Some(items) = self.report.list(node, "workbook") else {
             return;
         };
         for item in items {
-            let Some(entries) = self.mapping(item, "workbook") else {
+            let Some(entries) = self.report.mapping(item, "workbook") else {
                 continue;
             };
             let Some(name) = self.required_text(entries, "name", "workbook.name", item.position)
@@ -193,7 +197,7 @@ impl Reader<'_> {
     }
 
     fn workflow(&mut self, node: &Node) -> Option<Vec<Step>> {
-        let items = self.list(node, "workflow")?;
+        let items = self.report.list(node, "workflow")?;
         if items.len() > MAX_STEPS {
             self.report
                 .add(
@@ -205,7 +209,7 @@ impl Reader<'_> {
         }
         let mut entries = Vec::new();
         for item in items {
-            let Some(fields) = self.mapping(item, "workflow") else {
+            let Some(fields) = self.report.mapping(item, "workflow") else {
                 self.broken_flow = true;
                 continue;
             };
@@ -292,10 +296,10 @@ impl Reader<'_> {
         let Body::Workbook {
             task,
             position,
-            args,
+            over,
         } = body
         else {
-            return body.into_action(None, Vec::new());
+            return body.into_action(None, Over::default());
         };
         let Some((_, known)) = self.tasks.iter().find(|(name, _)| *name == task) else {
             let names: Vec<&str> = self.tasks.iter().map(|(name, _)| name.as_str()).collect();
@@ -307,7 +311,7 @@ impl Reader<'_> {
         };
         // A task that is broken was told of where it stands.
         let body = known.clone()?;
-        if !args.is_empty() && !body.takes_args() {
+        if !over.args.is_empty() && !body.takes_args() {
             let at = find(fields, "args").map_or(position, |args| args.position);
             self.report
                 .add(at, format!("the task `{task}` is SQL and takes no `args`"))
@@ -315,7 +319,7 @@ impl Reader<'_> {
                 .hint("write `{{ … }}` in the query instead");
             return None;
         }
-        body.into_action(Some(task), args)
+        body.into_action(Some(task), over)
     }
 
     fn vars(&mut self, fields: &[Entry], result: bool) -> Vec<Var> {
@@ -325,7 +329,7 @@ impl Reader<'_> {
         if matches!(entry.value.kind, Kind::Null) {
             return Vec::new();
         }
-        let Some(entries) = self.mapping(&entry.value, "vars") else {
+        let Some(entries) = self.report.mapping(&entry.value, "vars") else {
             return Vec::new();
         };
         let mut vars = Vec::new();
@@ -461,7 +465,8 @@ impl Reader<'_> {
             Kind::Text(text) => Some(text.clone()),
             Kind::Null => None,
             _ => {
-                self.wrong_kind(&entry.value, &format!("{prefix}{}", entry.key), "a text");
+                self.report
+                    .wrong_kind(&entry.value, &format!("{prefix}{}", entry.key), "a text");
                 None
             }
         }
@@ -534,52 +539,8 @@ impl Reader<'_> {
                 None
             }
             Some(node) => {
-                self.wrong_kind(node, field, "a text");
+                self.report.wrong_kind(node, field, "a text");
                 None
-            }
-        }
-    }
-
-    pub(super) fn mapping<'n>(&mut self, node: &'n Node, field: &str) -> Option<&'n [Entry]> {
-        match &node.kind {
-            Kind::Map(entries) => Some(entries),
-            _ => {
-                self.wrong_kind(node, field, "a mapping (`key: value`)");
-                None
-            }
-        }
-    }
-
-    pub(super) fn list<'n>(&mut self, node: &'n Node, field: &str) -> Option<&'n [Node]> {
-        match &node.kind {
-            Kind::List(items) => Some(items),
-            _ => {
-                self.wrong_kind(node, field, "a list (lines that begin with `- `)");
-                None
-            }
-        }
-    }
-
-    pub(super) fn wrong_kind(&mut self, node: &Node, field: &str, expected: &str) {
-        let added = self
-            .report
-            .add(
-                node.position,
-                format!("this must be {expected}, it is {}", node.what()),
-            )
-            .field(field);
-        if expected == "a text" && matches!(node.kind, Kind::Number(_) | Kind::Bool(_)) {
-            added.hint("put it in quotes");
-        }
-    }
-
-    pub(super) fn unknown_fields(&mut self, entries: &[Entry], known: &[&str], prefix: &str) {
-        for entry in entries {
-            if !known.contains(&entry.key.as_str()) {
-                self.report
-                    .add(entry.position, format!("unknown field `{}`", entry.key))
-                    .field(format!("{prefix}{}", entry.key))
-                    .suggest(&entry.key, known.iter().copied());
             }
         }
     }

@@ -159,6 +159,7 @@ fn a_playbook_becomes_a_model() {
         credential,
         line,
         sql,
+        ..
     } = &upsert.kind
     else {
         panic!("{upsert:?}")

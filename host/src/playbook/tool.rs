@@ -1,10 +1,10 @@
 //! What a step or a task of the workbook runs.
 
 use super::model::{Action, ActionKind};
-use super::read::{Reader, find};
-use super::text::Style;
-use super::tree::{Entry, Kind, Node, Position};
+use super::read::Reader;
+use crate::limits::{self, Setting};
 use crate::template::{SqlTemplate, ValueTemplate};
+use crate::yaml::{Entry, Kind, Node, Position, Style, find};
 
 type Args = Vec<(String, ValueTemplate)>;
 
@@ -15,49 +15,47 @@ pub(super) enum Body {
     Workbook {
         task: String,
         position: Position,
-        args: Args,
+        over: Over,
     },
     /// The tool itself.
-    Inline {
-        tool: String,
-        kind: ActionKind,
-        args: Args,
-    },
+    Inline(Action),
+}
+
+/// What a step sets over what its task has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Over {
+    pub args: Args,
+    pub limits: Vec<Setting>,
 }
 
 impl Body {
     pub(super) fn takes_args(&self) -> bool {
         !matches!(
             self,
-            Body::Inline {
+            Body::Inline(Action {
                 kind: ActionKind::Postgres { .. },
                 ..
-            }
+            })
         )
     }
 
     /// The action, with `over` over its own arguments.
-    pub(super) fn into_action(self, task: Option<String>, over: Args) -> Option<Action> {
-        let Body::Inline {
-            tool,
-            kind,
-            mut args,
-        } = self
-        else {
+    pub(super) fn into_action(self, task: Option<String>, over: Over) -> Option<Action> {
+        let Body::Inline(mut action) = self else {
             return None;
         };
-        for (name, value) in over {
-            match args.iter_mut().find(|(known, _)| *known == name) {
+        action.task = task;
+        for (name, value) in over.args {
+            match action.args.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, slot)) => *slot = value,
-                None => args.push((name, value)),
+                None => action.args.push((name, value)),
             }
         }
-        Some(Action {
-            tool,
-            task,
-            kind,
-            args,
-        })
+        for setting in over.limits {
+            action.limits.retain(|known| known.limit != setting.limit);
+            action.limits.push(setting);
+        }
+        Some(action)
     }
 }
 
@@ -78,13 +76,34 @@ pub(super) fn body(
         return None;
     };
     let Kind::Text(name) = &tool.value.kind else {
-        reader.wrong_kind(&tool.value, &format!("{prefix}tool"), "a text");
+        reader
+            .report
+            .wrong_kind(&tool.value, &format!("{prefix}tool"), "a text");
         return None;
     };
     let before = reader.report.count();
     let allow = |reader: &mut Reader<'_>, extra: &[&str]| {
-        let known: Vec<&str> = own.iter().chain(extra).copied().collect();
-        reader.unknown_fields(fields, &known, prefix);
+        let known: Vec<&str> = own
+            .iter()
+            .chain(extra)
+            .chain(&["limits"])
+            .copied()
+            .collect();
+        reader.report.unknown_fields(fields, &known, prefix);
+    };
+    let limits = match find(fields, "limits") {
+        Some(entry) => limits::read(reader.report, &entry.value, &format!("{prefix}limits")),
+        None => Vec::new(),
+    };
+    let inline = |kind, args| {
+        Body::Inline(Action {
+            tool: name.clone(),
+            position: tool.value.position,
+            task: None,
+            kind,
+            args,
+            limits: limits.clone(),
+        })
     };
     let body = match name.as_str() {
         "workbook" if is_task => {
@@ -103,36 +122,27 @@ pub(super) fn body(
             Some(Body::Workbook {
                 task: task?,
                 position,
-                args: args?,
+                over: Over {
+                    args: args?,
+                    limits,
+                },
             })
         }
         "python" => {
             allow(reader, &["code", "args"]);
             let args = args(reader, fields, prefix);
             let kind = python(reader, fields, prefix, tool.position);
-            Some(Body::Inline {
-                tool: name.clone(),
-                kind: kind?,
-                args: args?,
-            })
+            Some(inline(kind?, args?))
         }
         "postgres" => {
             allow(reader, &["auth", "query"]);
             let kind = postgres(reader, fields, prefix, tool.position);
-            Some(Body::Inline {
-                tool: name.clone(),
-                kind: kind?,
-                args: Vec::new(),
-            })
+            Some(inline(kind?, Vec::new()))
         }
         plugin if reader.plugins.contains(&plugin) => {
             let args = args(reader, fields, prefix);
             let config = config(reader, fields, prefix, own);
-            Some(Body::Inline {
-                tool: name.clone(),
-                kind: ActionKind::Plugin { config: config? },
-                args: args?,
-            })
+            Some(inline(ActionKind::Plugin { config: config? }, args?))
         }
         unknown => {
             let known: Vec<&str> = ["python", "postgres", "workbook"]
@@ -187,7 +197,7 @@ fn missing(
                 .field(format!("{prefix}tool"))
                 .hint("add `tool: python` or `tool: postgres`");
         }
-        None => reader.unknown_fields(fields, own, prefix),
+        None => reader.report.unknown_fields(fields, own, prefix),
     }
 }
 
@@ -198,7 +208,9 @@ fn args(reader: &mut Reader<'_>, fields: &[Entry], prefix: &str) -> Option<Args>
     if matches!(entry.value.kind, Kind::Null) {
         return Some(Vec::new());
     }
-    let entries = reader.mapping(&entry.value, &format!("{prefix}args"))?;
+    let entries = reader
+        .report
+        .mapping(&entry.value, &format!("{prefix}args"))?;
     let args: Vec<_> = entries
         .iter()
         .map(|arg| {
@@ -252,8 +264,10 @@ fn postgres(
     match SqlTemplate::compile(query) {
         Ok(sql) => {
             reader.remember(position, query, &field, false, sql.references());
+            let (credential, named_at) = credential?;
             Some(ActionKind::Postgres {
-                credential: credential?,
+                credential,
+                position: named_at,
                 line: reader.source.first_line(position),
                 sql,
             })
@@ -270,7 +284,7 @@ fn credential(
     fields: &[Entry],
     prefix: &str,
     tool: Position,
-) -> Option<String> {
+) -> Option<(String, Position)> {
     let field = format!("{prefix}auth");
     let Some(auth) = find(fields, "auth") else {
         reader
@@ -281,9 +295,12 @@ fn credential(
         return None;
     };
     let Kind::Map(entries) = &auth.value.kind else {
-        return reader.required_text(fields, "auth", &field, tool);
+        let alias = reader.required_text(fields, "auth", &field, tool)?;
+        return Some((alias, auth.value.position));
     };
-    reader.unknown_fields(entries, &["type", "credential"], &format!("{field}."));
+    reader
+        .report
+        .unknown_fields(entries, &["type", "credential"], &format!("{field}."));
     if let Some(kind) = find(entries, "type")
         && !matches!(&kind.value.kind, Kind::Text(kind) if kind == "postgres")
     {
@@ -296,12 +313,10 @@ fn credential(
             .field(format!("{field}.type"))
             .hint("write `type: postgres`");
     }
-    reader.required_text(
-        entries,
-        "credential",
-        &format!("{field}.credential"),
-        auth.position,
-    )
+    let field = format!("{field}.credential");
+    let alias = reader.required_text(entries, "credential", &field, auth.position)?;
+    let named_at = find(entries, "credential").map_or(auth.position, |c| c.value.position);
+    Some((alias, named_at))
 }
 
 /// The fields of a plugin are its own affair, but one that is nearly a field of
@@ -312,7 +327,7 @@ fn config(
     prefix: &str,
     own: &[&str],
 ) -> Option<ValueTemplate> {
-    let known: Vec<&str> = own.iter().copied().chain(["args"]).collect();
+    let known: Vec<&str> = own.iter().copied().chain(["args", "limits"]).collect();
     let mut config = Vec::new();
     for entry in fields {
         if known.contains(&entry.key.as_str()) {
@@ -364,7 +379,7 @@ fn block<'n>(
             None
         }
         Some(node) => {
-            reader.wrong_kind(node, field, "a text");
+            reader.report.wrong_kind(node, field, "a text");
             None
         }
         None => {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +11,9 @@ use tempfile::NamedTempFile;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::compile::Compiler;
 use super::runtime::error;
+use super::seal::{self, Sealer};
 
 /// A component that is ready to be instantiated.
 pub struct Loaded {
@@ -37,10 +38,23 @@ impl Loaded {
     }
 }
 
+/// A component whose machine code is in the cache.
+#[derive(Debug, Clone)]
+pub(super) struct Compiled {
+    /// The machine code.
+    pub code: PathBuf,
+    /// SHA-256 of the component's bytes, in hex.
+    pub digest: String,
+    /// Whether it was there already.
+    pub cached: bool,
+}
+
 /// Compiled components in a directory that only this user can write.
 pub struct ComponentCache {
     engine: Engine,
     dir: PathBuf,
+    compiler: Compiler,
+    sealer: Sealer,
 }
 
 impl ComponentCache {
@@ -49,7 +63,7 @@ impl ComponentCache {
     /// # Errors
     /// If `dir` can't be made, belongs to someone else, or others can write it:
     /// what lies in it is run as native code.
-    pub(super) fn open(engine: &Engine, dir: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(engine: &Engine, dir: &Path, compiler: Compiler) -> anyhow::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -65,16 +79,19 @@ impl ComponentCache {
         }
         Ok(Self {
             engine: engine.clone(),
-            dir: dir.to_path_buf(),
+            // Workers are somewhere else.
+            dir: std::path::absolute(dir)?,
+            compiler,
+            sealer: Sealer::open(dir)?,
         })
     }
 
-    /// Loads a component, compiling it if the cache has no entry for exactly
-    /// these bytes, this wasmtime and this configuration.
+    /// Compiles a component, unless the cache has an entry for exactly these
+    /// bytes, this wasmtime and this configuration.
     ///
     /// # Errors
     /// If the file can't be read, or is no component that wasmtime accepts.
-    pub fn load(&self, wasm: &Path) -> anyhow::Result<Loaded> {
+    pub(super) fn compile(&self, wasm: &Path) -> anyhow::Result<Compiled> {
         let bytes = fs::read(wasm).with_context(|| format!("can't read {}", wasm.display()))?;
         if Engine::detect_precompiled(&bytes).is_some() {
             bail!(
@@ -83,30 +100,51 @@ impl ComponentCache {
             );
         }
         let digest = hex::encode(Sha256::digest(&bytes));
-        let entry = self.entry(&digest);
-        let cached = entry.exists();
+        let code = self.entry(&digest);
+        let cached = self.is_sealed(&code);
         if !cached {
-            let code = self
-                .engine
-                .precompile_component(&bytes)
-                .map_err(error)
-                .with_context(|| {
-                    format!("{} is not a component that can be run", wasm.display())
-                })?;
-            self.write(&entry, &code)?;
+            self.write(&code, &bytes)
+                .with_context(|| format!("can't use {}", wasm.display()))?;
         }
-        // SAFETY: the file was written by this program (`write`), into a
-        // directory that only this user can write (`open`); its name holds the
-        // digest of the component and of everything its code depends on.
-        let component = unsafe { Component::deserialize_file(&self.engine, &entry) }
-            .map_err(error)
-            .with_context(|| {
-                format!("can't load {}; remove it to compile anew", entry.display())
-            })?;
-        Ok(Loaded {
-            component,
+        Ok(Compiled {
+            code,
             digest,
             cached,
+        })
+    }
+
+    /// Whether there is an entry that is as it was written. One that is not is
+    /// never run: it is removed, and compiled anew.
+    fn is_sealed(&self, entry: &Path) -> bool {
+        if entry.symlink_metadata().is_err() {
+            return false;
+        }
+        let Err(error) = self.sealer.check(entry) else {
+            return true;
+        };
+        tracing::warn!(
+            entry = %entry.display(),
+            error = format!("{error:#}"),
+            "a compiled component is not as it was written: it is compiled anew"
+        );
+        seal::remove(entry);
+        false
+    }
+
+    /// Loads a component into this process, and compiles it before if need be.
+    ///
+    /// # Errors
+    /// Those of compiling; or if it can't be run with this configuration.
+    pub(super) fn load(&self, wasm: &Path) -> anyhow::Result<Loaded> {
+        let compiled = self.compile(wasm)?;
+        let component = deserialize(&self.engine, &compiled.code).map_err(|error| {
+            seal::remove(&compiled.code);
+            error.context(format!("can't use {}", wasm.display()))
+        })?;
+        Ok(Loaded {
+            component,
+            digest: compiled.digest,
+            cached: compiled.cached,
         })
     }
 
@@ -121,12 +159,24 @@ impl ComponentCache {
 
     /// Writes beside the entry and renames, so that no reader sees half a file
     /// and two writers do not meet.
-    fn write(&self, entry: &Path, code: &[u8]) -> anyhow::Result<()> {
-        let mut part = NamedTempFile::new_in(&self.dir)
-            .with_context(|| format!("can't write the component cache {}", self.dir.display()))?;
-        part.write_all(code)?;
+    fn write(&self, entry: &Path, wasm: &[u8]) -> anyhow::Result<()> {
+        let context = || format!("can't write {}; is something in its way?", entry.display());
+        let mut part = NamedTempFile::new_in(&self.dir).with_context(context)?;
+        self.compiler
+            .compile(&self.engine, wasm, part.as_file_mut())?;
         part.as_file().sync_all()?;
-        part.persist(entry)?;
-        Ok(())
+        let mut code = part.persist(entry).with_context(context)?;
+        self.sealer.seal(entry, &mut code).with_context(context)
     }
+}
+
+/// Maps an entry of the cache.
+pub(super) fn deserialize(engine: &Engine, code: &Path) -> anyhow::Result<Component> {
+    // SAFETY: the file was written by this program (`ComponentCache::write`), which
+    // its seal shows, into a directory that only this user can write
+    // (`ComponentCache::open`); its name holds the digest of the component and of
+    // everything its code depends on.
+    unsafe { Component::deserialize_file(engine, code) }
+        .map_err(error)
+        .with_context(|| format!("can't load {}", code.display()))
 }

@@ -1,32 +1,56 @@
-//! Runs steps in this process.
+//! Instances of the tools' components in this process, one for each step.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use wasmtime::component::{ComponentExportIndex, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, Linker};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use super::components::{ComponentCache, Loaded};
-use super::limits::Limiter;
+use super::cpu::CpuMeter;
+use super::job::{Done, Job};
+use super::limiter::{Limiter, exceeded};
 use super::linker::linker;
 use super::prepared::{Key, PreparedCache};
-use super::runtime::{SLOTS, engine, error};
-use super::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, StepRunner, Usage};
+use super::runtime::{SLOTS, WASM_STACK};
+use super::{ErrorCategory, Limit, Limits, StepError, Usage};
 use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
-use crate::capabilities::postgres::{self, Grant, Pools, Postgres};
+use crate::capabilities::postgres::{Answer, Backend, Call};
 use crate::wit::ToolPre;
-use crate::wit::noetl::tool::types::{Invocation, Output, ToolError};
+use crate::wit::noetl::tool::postgres::Error;
+use crate::wit::noetl::tool::types::{Invocation, ToolError};
 
 /// What a store holds while a step runs.
 pub(super) struct Running {
-    pub(super) state: StepState,
+    state: StepState,
     limiter: Limiter,
+    host_calls: u64,
+}
+
+impl Running {
+    /// What the host serves a call of the instance with. Each call counts.
+    pub(super) fn host(&mut self) -> &mut StepState {
+        self.host_calls += 1;
+        &mut self.state
+    }
+}
+
+/// One step, as far as its instances have it in common.
+struct Bounds {
+    limits: Limits,
+    deadline: Instant,
+    cpu: CpuMeter,
+}
+
+impl Bounds {
+    /// Runs an instance, `None` if the step's time is over first: ticks don't
+    /// end a guest that waits in a host call.
+    async fn run<F: Future>(&self, instance: F) -> Option<F::Output> {
+        let run = self.cpu.measure(instance);
+        tokio::time::timeout_at(self.deadline, run).await.ok()
+    }
 }
 
 /// A tool whose imports are resolved.
@@ -36,124 +60,142 @@ struct Tool {
     prepare: Option<ComponentExportIndex>,
 }
 
-/// The runner whose instances live in this process.
-pub struct InProcess {
+/// The tools, and what it takes to run a step with one.
+pub(super) struct Instances {
     engine: Engine,
     linker: Linker<Running>,
-    cache: ComponentCache,
     tools: HashMap<String, Tool>,
     prepared: PreparedCache,
-    pools: Pools,
     /// Steps wait here for a slot: past the pool's size instantiation fails.
     slots: Semaphore,
 }
 
-impl InProcess {
-    /// A runner without tools, whose compiled components lie in `cache_dir`.
-    ///
-    /// # Errors
-    /// If the machine can't reserve the address space, or the cache is unsafe.
-    pub fn new(cache_dir: &Path, pools: Pools) -> anyhow::Result<Self> {
-        let engine = engine().map_err(error)?;
+impl Instances {
+    /// No tools yet.
+    pub fn new(engine: &Engine) -> wasmtime::Result<Self> {
         Ok(Self {
-            linker: linker(&engine).map_err(error)?,
-            cache: ComponentCache::open(&engine, cache_dir)?,
+            linker: linker(engine)?,
             tools: HashMap::new(),
             prepared: PreparedCache::new(),
-            pools,
             slots: Semaphore::new(SLOTS as usize),
-            engine,
+            engine: engine.clone(),
         })
     }
 
-    /// Adds the tool `name`, the component in the file `wasm`.
+    /// Adds the tool `name`.
     ///
     /// # Errors
-    /// If it is no component, imports what no tool can have, or is no tool.
-    pub fn add_tool(&mut self, name: &str, wasm: &Path) -> anyhow::Result<Loaded> {
-        let loaded = self.cache.load(wasm)?;
+    /// If the component imports what no tool can have, or is no tool.
+    pub fn add(&mut self, name: &str, component: &Component) -> anyhow::Result<()> {
         let pre = self
             .linker
-            .instantiate_pre(&loaded.component)
+            .instantiate_pre(component)
             .and_then(ToolPre::new)
-            .map_err(|e| {
-                anyhow::anyhow!(
-                    "{} is not a tool of the world noetl:tool/tool: {e:#}",
-                    wasm.display()
-                )
-            })?;
-        let prepare = loaded.component.get_export_index(None, "prepare");
+            .map_err(|e| anyhow::anyhow!("not a tool of the world noetl:tool/tool: {e:#}"))?;
+        let prepare = component.get_export_index(None, "prepare");
         self.tools.insert(name.into(), Tool { pre, prepare });
-        Ok(loaded)
+        Ok(())
     }
 
-    /// A store for one call of a tool, which ends at `deadline`.
-    fn store(&self, tenant: &str, limits: Limits, deadline: Instant, log: Log) -> Store<Running> {
-        let postgres = Postgres::new(
-            self.pools.clone(),
-            tenant,
-            Grant::All,
-            postgres::Limits::default(),
-            deadline.into_std(),
-        );
+    /// The names of the tools.
+    pub fn names(&self) -> Vec<String> {
+        self.tools.keys().cloned().collect()
+    }
+
+    /// Runs a step in an instance of its own, with `postgres` to answer its calls.
+    pub async fn run(&self, job: Job, postgres: Box<dyn Backend>) -> Done {
+        let started = Instant::now();
+        let log = Log::new(usize::try_from(job.limits.log).unwrap_or(usize::MAX));
+        let mut usage = Usage::default();
+        let result = match self.tools.get(&job.tool) {
+            Some(tool) => {
+                let _slot = self.slots.acquire().await.expect("never closed");
+                self.call(tool, job, log.clone(), postgres, &mut usage)
+                    .await
+            }
+            None => Err(StepError::new(
+                ErrorCategory::Internal,
+                format!("there is no tool `{}` here", job.tool),
+            )),
+        };
+        usage.duration = started.elapsed();
+        Done {
+            result,
+            log: log.take(),
+            usage,
+        }
+    }
+
+    /// A store for one instance of a tool.
+    fn store(&self, bounds: &Bounds, log: Log, postgres: Box<dyn Backend>) -> Store<Running> {
+        let Bounds {
+            limits, deadline, ..
+        } = *bounds;
         let mut store = Store::new(
             &self.engine,
             Running {
                 state: StepState::new(log, postgres),
                 limiter: Limiter::new(limits),
+                host_calls: 0,
             },
         );
         store.limiter(|running| &mut running.limiter);
-        store.set_hostcall_fuel(host_call_bytes(limits));
+        store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
         store.set_epoch_deadline(1);
-        // Every tick a guest lets others run, and is stopped if its time is over.
-        store.epoch_deadline_callback(move |_| {
-            Ok(if Instant::now() >= deadline {
-                UpdateDeadline::Interrupt
+        // Every tick a guest lets others run, and is stopped if it is over a limit.
+        let cpu = bounds.cpu.clone();
+        store.epoch_deadline_callback(move |mut store| {
+            let running = store.data_mut();
+            let over = if Instant::now() >= deadline {
+                Limit::Time
+            } else if cpu.spent_so_far() >= limits.cpu {
+                Limit::Cpu
+            } else if running.host_calls > limits.host_calls {
+                Limit::HostCalls
             } else {
-                UpdateDeadline::Yield(1)
-            })
+                return Ok(UpdateDeadline::Yield(1));
+            };
+            running.limiter.exceed(over);
+            Ok(UpdateDeadline::Interrupt)
         });
         store
     }
 
     /// What the tool makes of the step's configuration, in an instance of its
     /// own, unless it is known already.
-    async fn prepared(
-        &self,
-        tool: &Tool,
-        request: &StepRequest,
-        config: &str,
-        deadline: Instant,
-    ) -> Option<Arc<[u8]>> {
+    async fn prepared(&self, tool: &Tool, job: &Job, bounds: &Bounds) -> Option<Arc<[u8]>> {
         let prepare = tool.prepare.as_ref()?;
-        if !PreparedCache::takes(config) {
+        if !PreparedCache::takes(&job.config) {
             return None;
         }
         let key = Key {
-            tenant: request.tenant.clone(),
-            tool: request.tool.clone(),
-            config: config.into(),
+            tenant: job.tenant.clone(),
+            tool: job.tool.clone(),
+            config: job.config.clone(),
         };
         if let Some(prepared) = self.prepared.get(&key) {
             return prepared;
         }
-        let mut store = self.store(&request.tenant, request.limits, deadline, Log::new(0));
-        let answer = tokio::time::timeout_at(deadline, async {
-            let instance = tool
-                .pre
-                .instance_pre()
-                .instantiate_async(&mut store)
-                .await?;
-            let prepare = instance
-                .get_typed_func::<(&str,), (Result<Vec<u8>, ToolError>,)>(&mut store, prepare)?;
-            prepare.call_async(&mut store, (config,)).await
-        })
-        .await;
+        let mut store = self.store(bounds, Log::new(0), Box::new(Nobody));
+        let answer = bounds
+            .run(async {
+                let instance = tool
+                    .pre
+                    .instance_pre()
+                    .instantiate_async(&mut store)
+                    .await?;
+                let prepare = instance.get_typed_func::<(&str,), (Result<Vec<u8>, ToolError>,)>(
+                    &mut store, prepare,
+                )?;
+                prepare.call_async(&mut store, (&job.config,)).await
+            })
+            .await;
         // What went wrong goes wrong again when the step runs, and is told then.
         let prepared = match answer {
-            Ok(Ok((Ok(bytes),))) => Some(bytes.into()),
-            _ => None,
+            Some(Ok((Ok(bytes),))) => Some(bytes.into()),
+            Some(Ok((Err(_),))) => None,
+            // That may have been a limit, which is not the same for every step.
+            _ => return None,
         };
         self.prepared.put(key, prepared.clone());
         prepared
@@ -162,100 +204,78 @@ impl InProcess {
     async fn call(
         &self,
         tool: &Tool,
-        request: StepRequest,
+        job: Job,
         log: Log,
+        postgres: Box<dyn Backend>,
         usage: &mut Usage,
-    ) -> Result<Value, StepError> {
-        let limits = request.limits;
-        let deadline = Instant::now() + limits.time;
-        let config = request.config.to_string();
-        let prepared = self.prepared(tool, &request, &config, deadline).await;
-        let mut store = self.store(&request.tenant, limits, deadline, log);
+    ) -> Result<String, StepError> {
+        let limits = job.limits;
+        let bounds = Bounds {
+            limits,
+            deadline: Instant::now() + limits.time,
+            cpu: CpuMeter::default(),
+        };
+        let prepared = self.prepared(tool, &job, &bounds).await;
+        let mut store = self.store(&bounds, log, postgres);
         let invocation = Invocation {
-            execution_id: request.execution_id.to_string(),
-            step: request.step,
-            tenant: request.tenant,
-            config,
+            execution_id: job.execution_id.to_string(),
+            step: job.step,
+            tenant: job.tenant,
+            config: job.config,
             prepared: prepared.map(|bytes| bytes.to_vec()),
-            args: request.args.to_string(),
+            args: job.args,
         };
-        // The timer covers what ticks can't: a guest that waits in a host call.
-        let answer = tokio::time::timeout_at(deadline, async {
-            let tool = tool.pre.instantiate_async(&mut store).await?;
-            tool.call_run(&mut store, &invocation).await
-        })
-        .await;
+        let answer = bounds
+            .run(async {
+                let tool = tool.pre.instantiate_async(&mut store).await?;
+                tool.call_run(&mut store, &invocation).await
+            })
+            .await;
 
-        let limiter = &store.data().limiter;
-        usage.memory_bytes = limiter.peak_memory;
+        let running = store.data();
+        usage.cpu = bounds.cpu.spent();
+        usage.memory_bytes = running.limiter.peak_memory;
+        usage.host_calls = running.host_calls;
         match answer {
-            Err(_) => Err(out_of_time(limits)),
-            Ok(Ok(Ok(output))) => parse(output, limits),
-            Ok(Ok(Err(error))) => Err(match (tool_error(error, limits), limiter.error()) {
-                // Python's way to say that the sandbox gave it no more memory.
-                (error, Some(limit)) if error.kind == "MemoryError" => limit,
-                (error, _) => error,
-            }),
-            Ok(Err(error)) => Err(limiter.error().unwrap_or_else(|| trap(&error, limits))),
-        }
-    }
-}
-
-#[async_trait]
-impl StepRunner for InProcess {
-    fn tools(&self) -> Vec<String> {
-        self.tools.keys().cloned().collect()
-    }
-
-    async fn run(&self, request: StepRequest) -> StepOutcome {
-        let started = Instant::now();
-        let log = Log::new(request.limits.log_bytes);
-        let mut usage = Usage::default();
-        let result = match self.tools.get(&request.tool) {
-            Some(tool) => {
-                let _slot = self.slots.acquire().await.expect("never closed");
-                self.call(tool, request, log.clone(), &mut usage).await
+            None => Err(exceeded(limits, Limit::Time)),
+            // It was done before a tick came.
+            Some(Ok(_)) if running.host_calls > limits.host_calls => {
+                Err(exceeded(limits, Limit::HostCalls))
             }
-            None => Err(StepError::new(
-                ErrorCategory::Internal,
-                format!("there is no tool `{}` here", request.tool),
-            )),
-        };
-        usage.duration = started.elapsed();
-        StepOutcome {
-            result,
-            log: log.take(),
-            usage,
+            Some(Ok(Ok(output))) => Ok(output.data),
+            // A host call that the deadline ended.
+            Some(Ok(Err(ToolError::Timeout(what)))) if Instant::now() >= bounds.deadline => {
+                let StepError { message, .. } = exceeded(limits, Limit::Time);
+                Err(StepError::new(
+                    ErrorCategory::Timeout,
+                    format!("{message}; {what}"),
+                ))
+            }
+            Some(Ok(Err(error))) => {
+                Err(match (tool_error(error, limits), running.limiter.error()) {
+                    // Python's way to say that the sandbox gave it no more memory.
+                    (error, Some(limit)) if error.kind == "MemoryError" => limit,
+                    (error, _) => error,
+                })
+            }
+            Some(Err(error)) => {
+                let known = running.limiter.error();
+                Err(known.unwrap_or_else(|| trap(&error, limits)))
+            }
         }
     }
 }
 
-/// What one call between the instance and the host may move: the largest result
-/// and something for the rest.
-fn host_call_bytes(limits: Limits) -> usize {
-    limits
-        .output_bytes
-        .saturating_mul(2)
-        .saturating_add(1 << 20)
-}
+/// Preparing a configuration reaches nothing.
+struct Nobody;
 
-fn parse(output: Output, limits: Limits) -> Result<Value, StepError> {
-    if output.data.len() > limits.output_bytes {
-        return Err(StepError::new(
-            ErrorCategory::Limit,
-            format!(
-                "the step's result is {} bytes of JSON, more than its limit output_bytes = {}; return less, or ask for a higher output_bytes",
-                output.data.len(),
-                limits.output_bytes
-            ),
-        ));
+#[async_trait::async_trait]
+impl Backend for Nobody {
+    async fn call(&mut self, _: Call) -> Result<Answer, Error> {
+        Err(Error::AccessDenied(
+            "a configuration is prepared without any credential".into(),
+        ))
     }
-    serde_json::from_str(&output.data).map_err(|e| {
-        StepError::new(
-            ErrorCategory::Trap,
-            format!("the tool returned text that is not JSON: {e}"),
-        )
-    })
 }
 
 fn tool_error(error: ToolError, limits: Limits) -> StepError {
@@ -271,41 +291,32 @@ fn tool_error(error: ToolError, limits: Limits) -> StepError {
             code: failure.code,
             details: failure
                 .details
-                .filter(|details| details.len() <= limits.output_bytes)
+                .filter(|details| details.len() as u64 <= limits.output)
                 .and_then(|details| serde_json::from_str(&details).ok()),
         },
     }
 }
 
-fn out_of_time(limits: Limits) -> StepError {
-    StepError::new(
-        ErrorCategory::Timeout,
-        format!(
-            "the step was stopped after its limit time = {} ms; make it shorter, or ask for a higher time",
-            limits.time.as_millis()
-        ),
-    )
-}
-
 fn trap(error: &wasmtime::Error, limits: Limits) -> StepError {
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => out_of_time(limits),
-        Some(Trap::StackOverflow) => StepError::new(
-            ErrorCategory::Limit,
-            "the step's calls went deeper than its stack; recurse less deeply",
-        ),
-        // The error has no type that could be asked for.
-        _ if error.to_string().contains("fuel allocated for hostcalls") => StepError::new(
+    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
+        return StepError::new(
             ErrorCategory::Limit,
             format!(
-                "one call between the tool and the host moved more than its limit of {} bytes, which follows from output_bytes = {}; move less at once, or ask for a higher output_bytes",
-                host_call_bytes(limits),
-                limits.output_bytes
+                "the step's calls went deeper than the stack of {} MiB that every tool has; recurse less deeply",
+                WASM_STACK >> 20
             ),
-        ),
-        _ => StepError::new(
+        );
+    }
+    // These errors have no type that could be asked for.
+    let text = error.root_cause().to_string();
+    if text.contains("fuel allocated for hostcalls") {
+        exceeded(limits, Limit::HostCallBytes)
+    } else if text.contains("instance count too high") {
+        exceeded(limits, Limit::Instances)
+    } else {
+        StepError::new(
             ErrorCategory::Trap,
-            format!("the tool's instance broke: {}", error.root_cause()),
-        ),
+            format!("the tool's instance broke: {text}"),
+        )
     }
 }

@@ -25,35 +25,39 @@ pub(super) fn linker(engine: &Engine) -> Result<Linker<Running>> {
     log::add_to_linker::<_, State>(l, state)?;
     postgres::add_to_linker::<_, State>(l, state)?;
 
-    io::error::add_to_linker::<_, Handles>(l, |r| &mut r.state.table)?;
-    io::poll::add_to_linker::<_, Handles>(l, |r| &mut r.state.table)?;
-    io::streams::add_to_linker::<_, Handles>(l, |r| &mut r.state.table)?;
+    io::error::add_to_linker::<_, Handles>(l, handles)?;
+    io::poll::add_to_linker::<_, Handles>(l, handles)?;
+    io::streams::add_to_linker::<_, Handles>(l, handles)?;
 
-    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, |r| r.state.clocks())?;
-    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, |r| r.state.clocks())?;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, |r| r.host().clocks())?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, |r| r.host().clocks())?;
 
-    random::random::add_to_linker::<_, WasiRandom>(l, |r| r.state.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<_, WasiRandom>(l, |r| r.state.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |r| r.state.ctx().ctx.random())?;
+    random::random::add_to_linker::<_, WasiRandom>(l, |r| r.host().ctx().ctx.random())?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, |r| r.host().ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |r| r.host().ctx().ctx.random())?;
 
-    cli::exit::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::environment::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::stdin::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::stdout::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::stderr::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::terminal_input::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::terminal_output::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, |r| r.state.cli())?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::stdin::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::stdout::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::stderr::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, |r| r.host().cli())?;
 
-    filesystem::types::add_to_linker::<_, WasiFilesystem>(l, |r| r.state.filesystem())?;
-    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, |r| r.state.filesystem())?;
+    filesystem::types::add_to_linker::<_, WasiFilesystem>(l, |r| r.host().filesystem())?;
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, |r| r.host().filesystem())?;
     Ok(linker)
 }
 
 fn state(running: &mut Running) -> &mut StepState {
-    &mut running.state
+    running.host()
+}
+
+fn handles(running: &mut Running) -> &mut ResourceTable {
+    &mut running.host().table
 }
 
 struct State;

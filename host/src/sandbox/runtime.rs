@@ -6,6 +6,9 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
 };
 
+use super::limiter::{MEMORIES, TABLES};
+use crate::limits::Limit;
+
 /// Steps that can run at once. Each slot reserves address space, not memory.
 pub(super) const SLOTS: u32 = 512;
 
@@ -14,7 +17,7 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 
 /// With less, deeply nested calls of the python tool end the instance before the
 /// interpreter can raise its own `RecursionError`.
-const WASM_STACK: usize = 8 << 20;
+pub(super) const WASM_STACK: usize = 8 << 20;
 /// Host functions run on what the guest's stack leaves of the fiber's.
 const FIBER_STACK: usize = WASM_STACK + (1 << 20);
 
@@ -28,11 +31,11 @@ fn config() -> Config {
         .total_memories(SLOTS)
         .total_tables(SLOTS * 4)
         .total_stacks(SLOTS)
-        .max_memories_per_component(1)
-        .max_tables_per_component(8)
-        .max_core_instances_per_component(16)
-        .table_elements(100_000)
-        .max_memory_size(4 << 30)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_core_instances_per_component(Limit::Instances.most() as u32)
+        .table_elements(Limit::TableElements.most() as usize)
+        .max_memory_size(Limit::Memory.most() as usize)
         .async_stack_keep_resident(64 << 10)
         .max_unused_warm_slots(64);
 
@@ -60,19 +63,25 @@ pub(super) fn error(error: wasmtime::Error) -> anyhow::Error {
     anyhow::Error::from_boxed(error.into_boxed_dyn_error())
 }
 
-/// Makes the engine and starts the thread that ticks it, which ends when the
-/// engine is dropped.
+/// Makes the engine. Nothing runs in it before it is [`tick`]ed.
 pub(super) fn engine() -> Result<Engine> {
-    let engine = Engine::new(&config())?;
+    Engine::new(&config())
+}
+
+/// Starts the thread that ticks the engine, which ends when the engine is dropped.
+/// The thread runs when this returns: what starts a thread may be forbidden next.
+pub(super) fn tick(engine: &Engine) -> std::io::Result<()> {
     let weak = engine.weak();
+    let (started, running) = std::sync::mpsc::channel();
     std::thread::Builder::new()
         .name("noetl-epoch".into())
         .spawn(move || {
+            let _ = started.send(());
             while let Some(engine) = weak.upgrade() {
                 engine.increment_epoch();
                 drop(engine);
                 std::thread::sleep(TICK);
             }
         })?;
-    Ok(engine)
+    running.recv().map_err(std::io::Error::other)
 }

@@ -1,5 +1,6 @@
 //! What a step asks of the sandbox, and what it gets back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::Limits;
 use crate::capabilities::log::Entry;
+use crate::grants::{Caller, Grant};
 
 /// Runs steps. Implementations differ in where the instance lives.
 #[async_trait]
@@ -30,14 +32,31 @@ pub struct StepRequest {
     pub tenant: String,
     /// The execution that the step belongs to.
     pub execution_id: Uuid,
+    /// The playbook's path, for the log of denials.
+    pub playbook: String,
     /// The step's name in the playbook.
     pub step: String,
     /// What the playbook says of the tool itself, a JSON object.
     pub config: Value,
     /// The step's rendered arguments, a JSON object.
     pub args: Value,
-    /// What the step may use.
+    /// What its tenant was granted. The runner checks what the step asks the
+    /// host for; whether it may have the tool was checked before.
+    pub grant: Arc<Grant>,
+    /// How much the step may use: at most what the grant says.
     pub limits: Limits,
+}
+
+impl StepRequest {
+    /// Who is to be named when something is denied.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            tenant: self.tenant.clone(),
+            playbook: self.playbook.clone(),
+            step: self.step.clone(),
+            execution_id: Some(self.execution_id),
+        }
+    }
 }
 
 /// What became of a step.
@@ -52,17 +71,18 @@ pub struct StepOutcome {
 }
 
 /// What a step used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// From the request to the answer, instantiation and tear-down included.
-    #[serde(rename = "duration_us", serialize_with = "as_micros")]
+    /// From its turn to the answer, instantiation and tear-down included.
     pub duration: Duration,
+    /// Until its turn.
+    pub queued: Duration,
+    /// What a processor worked for it.
+    pub cpu: Duration,
     /// The instance's linear memory at its largest, in bytes.
-    pub memory_bytes: usize,
-}
-
-fn as_micros<S: serde::Serializer>(duration: &Duration, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_u64(duration.as_micros() as u64)
+    pub memory_bytes: u64,
+    /// Calls from the instance to the host.
+    pub host_calls: u64,
 }
 
 /// Why a step has no result.
@@ -98,6 +118,8 @@ pub enum ErrorCategory {
     Timeout,
     /// It used more than it may.
     Limit,
+    /// Too many steps wait already; it did not run.
+    Overloaded,
     /// The component broke: it trapped or spoke nonsense.
     Trap,
     /// The server could not run the step.
@@ -113,6 +135,7 @@ impl ErrorCategory {
             Self::Failed => "failed",
             Self::Timeout => "timeout",
             Self::Limit => "limit",
+            Self::Overloaded => "overloaded",
             Self::Trap => "trap",
             Self::Internal => "internal",
         }

@@ -86,6 +86,10 @@ impl Store {
         path: &str,
         version: Option<i32>,
     ) -> sqlx::Result<Option<StoredPlaybook>> {
+        // PostgreSQL can't even be asked for it.
+        if path.contains('\0') {
+            return Ok(None);
+        }
         sqlx::query_as(
             "SELECT path, name, version, file, content, registered_at FROM playbooks
              WHERE tenant = $1 AND path = $2 AND ($3::int IS NULL OR version = $3)

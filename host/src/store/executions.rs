@@ -115,6 +115,10 @@ impl Store {
         payload: &str,
         started_at: DateTime<Utc>,
     ) -> sqlx::Result<Option<Accepted>> {
+        // PostgreSQL can't even be asked for it.
+        if path.contains('\0') {
+            return Ok(None);
+        }
         let version: Option<i32> = sqlx::query_scalar(
             "INSERT INTO executions (id, tenant, path, version, status, payload, started_at)
              SELECT $1, tenant, path, version, 'running', $4::text::json, $5 FROM playbooks
@@ -162,6 +166,27 @@ impl Store {
         .bind(finished.and_then(|f| f.result.as_ref()).map(Value::to_string))
         .bind(finished.and_then(|f| f.error.as_ref()).map(Value::to_string))
         .bind(finished.map(|_| Utc::now()))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends an execution that can't go on, if it has not ended already.
+    pub async fn give_up(&self, id: Uuid, finished: &Finished) -> sqlx::Result<()> {
+        sqlx::query(
+            "WITH ended AS (
+                 UPDATE executions SET status = $2, error = $3::text::json, finished_at = $4
+                 WHERE id = $1 AND status = 'running' RETURNING id
+             )
+             INSERT INTO events (execution_id, seq, at, event, data)
+             SELECT id, (SELECT coalesce(max(seq) + 1, 0) FROM events WHERE execution_id = $1),
+                    $4, 'execution_finished', json_build_object('status', $2)
+             FROM ended",
+        )
+        .bind(id)
+        .bind(finished.status)
+        .bind(finished.error.as_ref().map(Value::to_string))
+        .bind(Utc::now())
         .execute(&self.pool)
         .await?;
         Ok(())

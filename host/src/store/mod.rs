@@ -4,6 +4,9 @@
 mod catalog;
 mod credentials;
 mod executions;
+mod keys;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,8 +17,11 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, Postgres};
 
 pub use catalog::{CatalogEntry, StoredPlaybook};
-pub use credentials::CredentialEntry;
+pub use credentials::{Credential, CredentialEntry, CredentialError};
 pub use executions::{Accepted, ExecutionRecord, Finished, StoredEvent};
+pub use keys::Rotation;
+
+use crate::secrets::{KeyRing, Secret};
 
 /// The tenant of a server without any other.
 pub const DEFAULT_TENANT: &str = "default";
@@ -24,6 +30,8 @@ pub const DEFAULT_TENANT: &str = "default";
 #[derive(Clone)]
 pub struct Store {
     pool: PgPool,
+    /// What credentials are encrypted with.
+    keys: KeyRing,
     /// Holds the lock that says: a server uses this store.
     presence: Arc<Mutex<Option<PoolConnection<Postgres>>>>,
 }
@@ -32,35 +40,29 @@ pub struct Store {
 const PRESENCE: i64 = 0x6e6f_6574_6c00;
 
 impl Store {
-    /// Connects and brings the tables up to date.
+    /// Connects and brings the tables up to date. Credentials are encrypted with
+    /// `keys`.
     ///
     /// # Errors
-    /// If the database can't be reached or a migration fails. The message never
-    /// holds the URL, which has the password in it.
-    pub async fn connect(database_url: &str) -> anyhow::Result<Self> {
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect(database_url)
+    /// If the database can't be reached, a migration fails, or stored credentials
+    /// are encrypted with another key. The message never holds the URL, which has
+    /// the password in it.
+    pub async fn connect(database_url: &Secret, keys: KeyRing) -> anyhow::Result<Self> {
+        let pool = open(database_url).await?;
+        keys::encrypt_plain(&pool, &keys)
             .await
-            .map_err(|e| {
-                anyhow::anyhow!(
-                    "can't connect to the server's database: {}",
-                    without_url(&e)
-                )
-            })?;
-        sqlx::migrate!()
-            .run(&pool)
-            .await
-            .context("can't bring the server's tables up to date")?;
+            .context("can't encrypt the credentials that are stored in plain text")?;
         let store = Self {
             pool,
+            keys,
             presence: Arc::default(),
         };
         store
             .announce()
             .await
             .context("can't look for executions that a server left behind")?;
+        // Only now: the master key is not changed while a server is there.
+        keys::check(&store.pool, &store.keys).await?;
         Ok(store)
     }
 
@@ -114,6 +116,26 @@ impl Store {
     pub async fn is_up(&self) -> bool {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
     }
+}
+
+/// Connects and brings the tables up to date.
+async fn open(database_url: &Secret) -> anyhow::Result<PgPool> {
+    let pool = PgPoolOptions::new()
+        .max_connections(16)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect(database_url.expose())
+        .await
+        .map_err(|e| {
+            anyhow::anyhow!(
+                "can't connect to the server's database: {}",
+                without_url(&e)
+            )
+        })?;
+    sqlx::migrate!()
+        .run(&pool)
+        .await
+        .context("can't bring the server's tables up to date")?;
+    Ok(pool)
 }
 
 fn without_url(error: &sqlx::Error) -> String {

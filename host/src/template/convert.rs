@@ -31,6 +31,22 @@ pub(crate) fn from_map(map: &Map<String, Json>) -> Value {
     )
 }
 
+/// The memory that a value takes once it is converted; rather more than less,
+/// which a test holds against what is really allocated.
+pub(crate) fn bytes(json: &Json) -> usize {
+    const VALUE: usize = 32;
+    const OWNER: usize = 64;
+    match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) => VALUE,
+        Json::String(text) => OWNER + text.len(),
+        Json::Array(items) => OWNER + items.iter().map(bytes).sum::<usize>(),
+        Json::Object(map) => {
+            let entry = |(key, value): (&String, &Json)| 2 * OWNER + key.len() + bytes(value);
+            OWNER + map.iter().map(entry).sum::<usize>()
+        }
+    }
+}
+
 /// The JSON of a value; undefined parts read as null. The error says why not.
 pub(crate) fn to_json(value: &Value) -> Result<Json, String> {
     convert(value, 0)

@@ -22,9 +22,13 @@ pub use value::{Template, ValueTemplate};
 /// The name in `known` that is most likely meant by `name`, if one is near.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).clamp(1, 3);
+    let length = |name: &str| name.chars().count();
+    let (own, limit) = (length(name), (length(name) / 3).clamp(1, 3));
+    // Comparing costs the product of both lengths: what is too long for a slip,
+    // or too long or short to be meant, is not compared.
     known
         .into_iter()
+        .filter(|candidate| own <= 100 && length(candidate).abs_diff(own) <= limit)
         .map(|candidate| {
             let distance =
                 strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());

@@ -13,8 +13,24 @@ use super::convert;
 /// converted once, when it is set.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    names: Arc<HashMap<String, Value>>,
+    names: Arc<HashMap<String, Sized>>,
     vars: Arc<Vars>,
+}
+
+/// A value with the memory that it takes.
+#[derive(Clone, Debug)]
+struct Sized {
+    value: Value,
+    bytes: usize,
+}
+
+impl Sized {
+    fn new(value: &Json) -> Self {
+        Self {
+            value: convert::from_json(value),
+            bytes: convert::bytes(value),
+        }
+    }
 }
 
 impl Scope {
@@ -38,7 +54,7 @@ impl Scope {
 
     /// Sets a top-level name: `workload`, `execution_id`, `result`, a step.
     pub fn set(&mut self, name: &str, value: &Json) {
-        Arc::make_mut(&mut self.names).insert(name.to_owned(), convert::from_json(value));
+        Arc::make_mut(&mut self.names).insert(name.to_owned(), Sized::new(value));
     }
 
     /// Sets a variable; null unsets it.
@@ -47,7 +63,7 @@ impl Scope {
         match value {
             Json::Null => vars.retain(|(known, _)| known != name),
             value => {
-                let value = convert::from_json(value);
+                let value = Sized::new(value);
                 match vars.iter_mut().find(|(known, _)| known == name) {
                     Some((_, slot)) => *slot = value,
                     None => vars.push((name.to_owned(), value)),
@@ -64,6 +80,14 @@ impl Scope {
         scope
     }
 
+    /// The memory that its values take, in bytes: an estimate, not too low.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let names = self.names.values().map(|sized| sized.bytes);
+        let vars = self.vars.0.iter().map(|(_, sized)| sized.bytes);
+        names.chain(vars).sum()
+    }
+
     pub(crate) fn root(&self) -> Value {
         Value::from_object(Root {
             names: self.names.clone(),
@@ -73,7 +97,7 @@ impl Scope {
 }
 
 struct Root {
-    names: Arc<HashMap<String, Value>>,
+    names: Arc<HashMap<String, Sized>>,
     vars: Value,
 }
 
@@ -88,7 +112,7 @@ impl Object for Root {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
             "vars" => Some(self.vars.clone()),
-            name => self.names.get(name).cloned(),
+            name => self.names.get(name).map(|sized| sized.value.clone()),
         }
     }
 }
@@ -97,13 +121,13 @@ impl Object for Root {
 /// null everywhere else; that a name is declared at all is checked when the
 /// playbook is parsed.
 #[derive(Clone, Debug, Default)]
-struct Vars(Vec<(String, Value)>);
+struct Vars(Vec<(String, Sized)>);
 
 impl Object for Vars {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
         let set = self.0.iter().find(|(known, _)| known == name);
-        Some(set.map_or_else(|| UNSET.clone(), |(_, value)| value.clone()))
+        Some(set.map_or_else(|| UNSET.clone(), |(_, sized)| sized.value.clone()))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

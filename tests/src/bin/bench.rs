@@ -9,7 +9,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
+use noetl::grants::Grant;
 use noetl::sandbox::{InProcess, Limits, StepRequest, StepRunner};
 use noetl_tests::{Server, token};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ struct NoCredentials;
 
 #[async_trait::async_trait]
 impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Secret>> {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
         Ok(None)
     }
 }
@@ -268,10 +269,12 @@ fn request(code: &str, args: &Value) -> StepRequest {
     StepRequest {
         tool: "python".into(),
         tenant: "bench".into(),
+        playbook: "bench".into(),
         execution_id: uuid::Uuid::nil(),
         step: "bench".into(),
         config: json!({"code": code, "file": "bench.yaml", "line": 1}),
         args: args.clone(),
+        grant: Arc::new(Grant::nothing()),
         limits: Limits::default(),
     }
 }

@@ -168,6 +168,7 @@ workflow:
         (json!(1.5), "float"),
         (json!(1.0), "float"),
         (json!(1e300), "float"),
+        (json!(-9.223373720368549e+23), "float"),
         (json!("007"), "str"),
         (json!("{{ 7*7 }}"), "str"),
         (json!("[1, 2]"), "str"),
@@ -335,7 +336,7 @@ workflow:
         reply.body["detail"]
             .as_str()
             .expect("detail")
-            .contains("memory_bytes"),
+            .contains("memory = 256MiB"),
         "{reply:#?}"
     );
     assert_eq!(server.request("GET", "/health", None).await.status, 200);

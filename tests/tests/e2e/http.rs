@@ -154,7 +154,7 @@ async fn the_catalog_keeps_versions_and_credentials_keep_their_values() {
     let credentials = server.request("GET", "/api/credentials", None).await.body;
     assert_eq!(
         credentials,
-        json!({"credentials": [{"alias": "pg_demo", "type": "postgres"}]})
+        json!({"credentials": [{"alias": "pg_demo", "type": "postgres", "allow_privileged": false}]})
     );
 }
 

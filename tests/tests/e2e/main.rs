@@ -1,10 +1,17 @@
 //! One program for all end-to-end tests: they share what takes long to link.
 
+mod abandoned;
 mod browser_login;
 mod cli;
 mod flow;
+mod grants;
 mod http;
+mod limits;
 mod login;
+mod master_key;
 mod postgres;
 mod python;
 mod sandbox;
+mod secrets;
+mod sql_text;
+mod workers;

@@ -322,7 +322,7 @@ async fn nothing_of_a_session_reaches_the_next_step() {
     let server = server().await;
     for query in [
         "SELECT set_config('search_path', 'pg_catalog', false)",
-        "SET statement_timeout = 1; SET ROLE pg_monitor",
+        "SET statement_timeout = '2s'; SET TimeZone = 'Europe/Berlin'",
         "CREATE TEMP TABLE leak (x int)",
         "SELECT pg_advisory_lock(42)",
         "LISTEN leak",
@@ -335,7 +335,7 @@ async fn nothing_of_a_session_reaches_the_next_step() {
         let rows = rows(
             &server,
             json!({}),
-            "SELECT current_setting('search_path') AS path, current_user = session_user AS own_role,
+            "SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone,
        to_regclass('pg_temp.leak') IS NULL AS no_temp, (SELECT count(*) FROM pg_listening_channels()) AS listening,
        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS locks,
        (SELECT count(*) FROM pg_prepared_statements WHERE name = 'leak') AS prepared",
@@ -343,7 +343,7 @@ async fn nothing_of_a_session_reaches_the_next_step() {
         .await;
         assert_eq!(
             rows[0],
-            json!({"path": "\"$user\", public", "own_role": true, "no_temp": true, "listening": 0, "locks": 0, "prepared": 0})
+            json!({"path": "\"$user\", public", "zone": "UTC", "no_temp": true, "listening": 0, "locks": 0, "prepared": 0})
         );
     }
 }

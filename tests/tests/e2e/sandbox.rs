@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use noetl::capabilities::postgres::{CredentialSource, PoolSettings, Pools, Secret};
+use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
+use noetl::grants::Grant;
 use noetl::sandbox::{ErrorCategory, InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ struct NoCredentials;
 
 #[async_trait::async_trait]
 impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Secret>> {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
         Ok(None)
     }
 }
@@ -21,7 +22,7 @@ fn pools() -> Pools {
     Pools::new(Arc::new(NoCredentials), PoolSettings::default())
 }
 
-fn components() -> PathBuf {
+pub(crate) fn components() -> PathBuf {
     std::env::var_os("NOETL_COMPONENTS")
         .map(PathBuf::from)
         .expect("NOETL_COMPONENTS names the tools; `make test` sets it")
@@ -33,7 +34,7 @@ pub(crate) struct Sandbox {
     runner: InProcess,
 }
 
-static CACHE: LazyLock<tempfile::TempDir> =
+pub(crate) static CACHE: LazyLock<tempfile::TempDir> =
     LazyLock::new(|| tempfile::tempdir().expect("a temporary directory"));
 
 impl Sandbox {
@@ -50,10 +51,12 @@ impl Sandbox {
         StepRequest {
             tool: "probe".into(),
             tenant: "default".into(),
+            playbook: "tests/sandbox".into(),
             execution_id: uuid::Uuid::nil(),
             step: "probe".into(),
             config: Value::Null,
             args: json!({"a": ["{{ 7*7 }}", 9007199254740993_i64]}),
+            grant: Arc::new(Grant::nothing()),
             limits: Limits::default(),
         }
     }
@@ -101,20 +104,57 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
         ..Limits::default()
     };
     let small = Limits {
-        memory_bytes: 32 << 20,
-        output_bytes: 1000,
+        memory: 32 << 20,
+        output: 1000,
         ..Limits::default()
     };
     let all = Limits::default();
+    let brief = Limits {
+        cpu: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let quiet = Limits {
+        host_calls: 1000,
+        host_call_bytes: 1000,
+        ..Limits::default()
+    };
+    let simple = Limits {
+        instances: 1,
+        ..Limits::default()
+    };
+    let flat = Limits {
+        table_elements: 10,
+        ..Limits::default()
+    };
     sandbox
-        .fails(json!({"op": "loop"}), short, Timeout, "time = 100 ms")
+        .fails(json!({"op": "loop"}), brief, Limit, "cpu = 50ms")
+        .await;
+    // A few calls too many are noticed at the end, a flood at the next tick.
+    for n in [1001, u32::MAX] {
+        let flood = json!({"op": "log", "n": n, "text": ""});
+        sandbox
+            .fails(flood, quiet, Limit, "host_calls = 1000")
+            .await;
+    }
+    let loud = json!({"op": "log", "n": 1, "text": "x".repeat(2000)});
+    sandbox
+        .fails(loud, quiet, Limit, "host_call_bytes = 1000B")
+        .await;
+    sandbox
+        .fails(json!({"op": "echo"}), simple, Limit, "instances = 1")
+        .await;
+    sandbox
+        .fails(json!({"op": "echo"}), flat, Limit, "table_elements = 10")
+        .await;
+    sandbox
+        .fails(json!({"op": "loop"}), short, Timeout, "time = 100ms")
         .await;
     sandbox
         .fails(
             json!({"op": "sleep", "n": 60_000}),
             short,
             Timeout,
-            "time = 100 ms",
+            "time = 100ms",
         )
         .await;
     sandbox
@@ -130,7 +170,7 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
             json!({"op": "allocate", "n": 64}),
             small,
             Limit,
-            "memory_bytes = 33554432",
+            "memory = 32MiB",
         )
         .await;
     sandbox
@@ -138,7 +178,7 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
             json!({"op": "output", "n": 2000}),
             small,
             Limit,
-            "output_bytes = 1000",
+            "output = 1000B",
         )
         .await;
     sandbox
@@ -146,7 +186,7 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
             json!({"op": "output", "n": 24 << 20}),
             all,
             Limit,
-            "output_bytes",
+            "host_call_bytes = 16MiB",
         )
         .await;
     sandbox
@@ -166,6 +206,32 @@ async fn what_goes_wrong_in_an_instance_ends_with_it() {
             "not JSON",
         )
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_step_used_is_told_also_if_it_failed() {
+    let sandbox = Sandbox::with("probe", "test/probe.wasm");
+    let slept = sandbox
+        .run(json!({"op": "sleep", "n": 300}), Limits::default())
+        .await;
+    assert!(slept.usage.cpu < slept.usage.duration / 2, "{slept:?}");
+    let limits = Limits {
+        cpu: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let looped = sandbox.run(json!({"op": "loop"}), limits).await;
+    assert!(looped.result.is_err());
+    assert!(looped.usage.cpu >= limits.cpu, "{looped:?}");
+    assert!(looped.usage.memory_bytes > 0, "{looped:?}");
+    let count = async |n: u64| {
+        let config = json!({"op": "log", "n": n, "text": "x"});
+        sandbox
+            .run(config, Limits::default())
+            .await
+            .usage
+            .host_calls
+    };
+    assert_eq!(count(150).await - count(50).await, 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,12 +261,12 @@ async fn there_is_nothing_to_reach() {
 async fn a_flood_of_log_entries_is_counted_and_dropped() {
     let sandbox = Sandbox::with("probe", "test/probe.wasm");
     let limits = Limits {
-        log_bytes: 1000,
+        log: 1000,
         ..Limits::default()
     };
     let outcome = sandbox
         .run(
-            json!({"op": "log", "n": 100_000, "text": "0123456789"}),
+            json!({"op": "log", "n": 100_000, "text": "01234567"}),
             limits,
         )
         .await;
@@ -208,11 +274,11 @@ async fn a_flood_of_log_entries_is_counted_and_dropped() {
         outcome.result.expect("a full log stops no one"),
         json!(100_000)
     );
-    assert_eq!(outcome.log.len(), 101);
+    assert_eq!(outcome.log.len(), 42);
     assert!(
-        outcome.log[100].message.contains("99900 more"),
+        outcome.log[41].message.contains("99959 more"),
         "{:?}",
-        outcome.log[100]
+        outcome.log[41]
     );
 }
 

@@ -27,6 +27,16 @@ pub(super) fn connect(alias: &str, error: &sqlx::Error) -> Error {
     Error::ConnectionFailed(format!("the credential `{alias}`: {reason}"))
 }
 
+/// Why a credential is not used whose role has these rights.
+pub(super) fn privileged(alias: &str, rights: &[String]) -> Error {
+    Error::AccessDenied(format!(
+        "the credential `{alias}`: its role has more rights than a playbook needs ({}). \
+         Store it with a role that has none of them, or again with `noetl credential add {alias} … \
+         --allow-privileged` if its playbooks may do all that",
+        rights.join(", ")
+    ))
+}
+
 /// The error of a statement, its position brought back to the author's text.
 pub(super) fn statement(error: &sqlx::Error, plan: Option<&Plan>) -> Error {
     let Some(found) = database(error) else {

@@ -18,12 +18,15 @@ pub(super) struct Scan {
     pub placeholders: Vec<Placeholder>,
     /// The first three words in upper case, comments skipped.
     pub words: Vec<String>,
+    /// Whether it is a COPY whose rows go to the client or come from it.
+    pub copies_with_client: bool,
 }
 
 /// Scans one statement, with `standard_conforming_strings` on.
 pub(super) fn scan(sql: &str) -> Scan {
     let bytes = sql.as_bytes();
     let mut found = Scan::default();
+    let mut previous = "";
     let mut at = 0;
     while at < bytes.len() {
         at = match bytes[at] {
@@ -48,10 +51,15 @@ pub(super) fn scan(sql: &str) -> Scan {
                 let end = skip(bytes, at, |b| {
                     starts_word(b) || b.is_ascii_digit() || b == b'$'
                 });
+                let word = &sql[at..end];
                 if found.words.len() < 3 {
-                    found.words.push(sql[at..end].to_ascii_uppercase());
+                    found.words.push(word.to_ascii_uppercase());
                 }
-                match (&sql[at..end], bytes.get(end)) {
+                found.copies_with_client |= found.words[0] == "COPY"
+                    && is_one_of(previous, ["from", "to"])
+                    && is_one_of(word, ["stdin", "stdout"]);
+                previous = word;
+                match (word, bytes.get(end)) {
                     ("e" | "E", Some(b'\'')) => end_of_quote(bytes, end + 1, b'\'', true),
                     _ => end,
                 }
@@ -60,6 +68,10 @@ pub(super) fn scan(sql: &str) -> Scan {
         };
     }
     found
+}
+
+fn is_one_of(word: &str, words: [&str; 2]) -> bool {
+    words.iter().any(|other| word.eq_ignore_ascii_case(other))
 }
 
 fn starts_word(b: u8) -> bool {
@@ -170,5 +182,23 @@ mod tests {
             scan("rollback to savepoint a").words,
             ["ROLLBACK", "TO", "SAVEPOINT"]
         );
+    }
+    #[test]
+    fn tells_a_copy_to_or_from_the_client() {
+        for sql in [
+            "copy t from stdin",
+            "COPY t (a, b) FROM /* x */ STDIN WITH (FORMAT csv)",
+            "COPY (SELECT a FROM t) TO STDOUT",
+            "-- x\nCopy t To StdIn",
+        ] {
+            assert!(scan(sql).copies_with_client, "{sql}");
+        }
+        for sql in [
+            "COPY t FROM 'stdin'",
+            "COPY t TO PROGRAM 'cat' -- to stdout",
+            "SELECT a FROM stdin",
+        ] {
+            assert!(!scan(sql).copies_with_client, "{sql}");
+        }
     }
 }

@@ -20,37 +20,34 @@ use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
 use super::error;
 use super::plan::Plans;
+use super::privilege;
+use super::timeout::Timeout;
 use super::types::Types;
+use crate::secrets::Secret;
 use crate::wit::noetl::tool::postgres::Error;
 
-/// A text that must not be seen: `Debug` prints `[secret]`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps `value`.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself. Never put it into an error, a log or an event.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
+/// A credential, as its source gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The connection URL, `postgres://…`.
+    pub url: Secret,
+    /// Whether its role may have more rights than a playbook needs.
+    pub allow_privileged: bool,
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
+/// Checks that a URL is one of PostgreSQL.
+///
+/// # Errors
+/// What it should be; it is not quoted.
+pub fn check_url(url: &Secret) -> Result<(), &'static str> {
+    options(url).map(drop)
 }
 
 /// Where credentials are kept.
 #[async_trait]
 pub trait CredentialSource: Send + Sync + 'static {
-    /// The connection URL (`postgres://…`) of a tenant's credential, or `None` if
-    /// the tenant has none by that alias.
-    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<Secret>>;
+    /// A tenant's credential, or `None` if the tenant has none by that alias.
+    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<Credential>>;
 }
 
 /// How pools behave.
@@ -60,9 +57,6 @@ pub struct PoolSettings {
     pub max_connections: usize,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// PostgreSQL's own `statement_timeout` on each connection. It is the second
-    /// line: a step's deadline ends its query at once.
-    pub statement_timeout: Duration,
     /// An idle connection is closed after this long.
     pub idle_timeout: Duration,
     /// A connection is not used again when it is older than this.
@@ -77,7 +71,6 @@ impl Default for PoolSettings {
         Self {
             max_connections: 16,
             connect_timeout: Duration::from_secs(10),
-            statement_timeout: Duration::from_secs(300),
             idle_timeout: Duration::from_secs(300),
             max_lifetime: Duration::from_secs(1800),
             credential_ttl: Duration::from_secs(30),
@@ -98,8 +91,8 @@ struct Inner {
 }
 
 struct Entry {
-    url: Secret,
-    /// When the source last gave this URL; `None` if it has to be asked again.
+    credential: Credential,
+    /// When the source last gave this value; `None` if it has to be asked again.
     checked: Option<Instant>,
     pool: Arc<Pool>,
 }
@@ -148,23 +141,26 @@ impl Pools {
             .find(tenant, alias)
             .await
             .map_err(|error| {
-                tracing::error!(tenant, alias, %error, "a credential could not be looked up");
-                Error::ConnectionFailed(format!("the credential `{alias}` could not be looked up"))
+                let error = format!("{error:#}");
+                tracing::error!(tenant, alias, error, "a credential could not be looked up");
+                Error::ConnectionFailed(format!(
+                    "the credential `{alias}` could not be looked up; the server's log says why"
+                ))
             })?;
         let mut pools = self.lock();
-        let Some(url) = found else {
+        let Some(credential) = found else {
             pools.remove(&key);
             return Ok(None);
         };
         if let Some(entry) = pools.get_mut(&key)
-            && entry.url == url
+            && entry.credential == credential
         {
             entry.checked = Some(Instant::now());
             return Ok(Some(entry.pool.clone()));
         }
-        let pool = Arc::new(Pool::new(alias, &url, settings)?);
+        let pool = Arc::new(Pool::new(alias, &credential, settings)?);
         let entry = Entry {
-            url,
+            credential,
             checked: Some(Instant::now()),
             pool: pool.clone(),
         };
@@ -191,14 +187,12 @@ pub(super) struct Pool {
 pub(super) type Lease = Object<Manager>;
 
 impl Pool {
-    fn new(alias: &str, url: &Secret, settings: &PoolSettings) -> Result<Self, Error> {
+    fn new(alias: &str, credential: &Credential, settings: &PoolSettings) -> Result<Self, Error> {
         let manager = Manager {
-            options: options(url, settings).ok_or_else(|| {
-                Error::ConnectionFailed(format!(
-                    "the credential `{alias}` is not a PostgreSQL URL \
-                     (postgres://user:password@host:port/database)"
-                ))
+            options: options(&credential.url).map_err(|reason| {
+                Error::ConnectionFailed(format!("the credential `{alias}`: {reason}"))
             })?,
+            allow_privileged: credential.allow_privileged,
             max_lifetime: settings.max_lifetime,
         };
         let connections = managed::Pool::builder(manager)
@@ -222,7 +216,15 @@ impl Pool {
     /// until there is one: the caller has the deadline.
     pub async fn lease(&self) -> Result<Lease, Error> {
         self.connections.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error::connect(&self.alias, &error),
+            PoolError::Backend(Refusal::Connect(error)) => error::connect(&self.alias, &error),
+            PoolError::Backend(Refusal::Privileged(rights)) => {
+                tracing::warn!(
+                    credential = self.alias,
+                    ?rights,
+                    "postgres: a privileged role was refused"
+                );
+                error::privileged(&self.alias, &rights)
+            }
             PoolError::Timeout(_) => Error::ConnectionFailed(format!(
                 "the credential `{}`: PostgreSQL did not answer in time",
                 self.alias
@@ -235,24 +237,27 @@ impl Pool {
     }
 }
 
-fn options(url: &Secret, settings: &PoolSettings) -> Option<PgConnectOptions> {
-    let mut options = PgConnectOptions::from_str(url.expose()).ok()?;
+fn options(url: &Secret) -> Result<PgConnectOptions, &'static str> {
+    let parsed = url::Url::parse(url.expose())
+        .ok()
+        .filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    let options = PgConnectOptions::from_str(url.expose()).ok();
+    let Some((parsed, mut options)) = parsed.zip(options) else {
+        return Err(
+            "its value is not a PostgreSQL URL (postgres://user:password@host:port/database; \
+             `@`, `:`, `/`, `%`, `?` and `#` in a password are written %40, %3A, %2F, %25, %3F, %23)",
+        );
+    };
     // sqlx fills in a missing password from the server's own environment and
     // `.pgpass`, which are not the tenant's.
-    if url::Url::parse(url.expose()).ok()?.password().is_none() {
+    if parsed.password().is_none() {
         options = options.password("");
     }
-    let statement_timeout = settings.statement_timeout.as_millis().to_string();
-    Some(
-        options
-            .application_name("noetl")
-            .statement_cache_capacity(256)
-            .disable_statement_logging()
-            .options([
-                ("statement_timeout", statement_timeout.as_str()),
-                ("client_min_messages", "error"),
-            ]),
-    )
+    Ok(options
+        .application_name("noetl")
+        .statement_cache_capacity(256)
+        .disable_statement_logging()
+        .options([("client_min_messages", "error")]))
 }
 
 /// Closes idle connections from time to time, as long as the pool lives.
@@ -274,6 +279,10 @@ pub(super) struct Client {
     pub connection: PgConnection,
     /// The backend's process number, for `pg_terminate_backend`.
     pub backend: i32,
+    /// PostgreSQL's own `statement_timeout` on it when it was made.
+    pub default_timeout: Timeout,
+    /// The same now; `None` if it has to be asked for.
+    pub statement_timeout: Option<Timeout>,
     /// How much of the pool's `schema_epoch` its prepared statements have seen.
     pub schema_epoch: u64,
     /// When it was last given back.
@@ -282,35 +291,54 @@ pub(super) struct Client {
 
 pub(super) struct Manager {
     options: PgConnectOptions,
+    allow_privileged: bool,
     max_lifetime: Duration,
+}
+
+/// Why there is no new connection.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It could not be made.
+    Connect(sqlx::Error),
+    /// Its role has these rights, and may not have them.
+    Privileged(Vec<String>),
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Connect(error)
+    }
 }
 
 impl managed::Manager for Manager {
     type Type = Client;
-    type Error = sqlx::Error;
+    type Error = Refusal;
 
-    async fn create(&self) -> sqlx::Result<Client> {
+    async fn create(&self) -> Result<Client, Refusal> {
         let mut connection = self.options.connect().await?;
-        let backend = sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()")
-            .persistent(false)
-            .fetch_one(&mut connection)
-            .await?;
+        let role = privilege::ask(&mut connection).await?;
+        if !role.rights.is_empty() && !self.allow_privileged {
+            let _ = connection.close().await;
+            return Err(Refusal::Privileged(role.rights));
+        }
         Ok(Client {
             connection,
-            backend,
+            backend: role.backend,
+            default_timeout: role.timeout,
+            statement_timeout: Some(role.timeout),
             schema_epoch: 0,
             released: Instant::now(),
         })
     }
 
-    async fn recycle(&self, client: &mut Client, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, client: &mut Client, metrics: &Metrics) -> RecycleResult<Refusal> {
         if metrics.age() > self.max_lifetime {
             return Err(RecycleError::message("old enough"));
         }
         // A connection that was just in use is not asked whether it still lives:
         // that would be a round trip for each step.
         if client.released.elapsed() > Duration::from_secs(1) {
-            client.connection.ping().await?;
+            client.connection.ping().await.map_err(Refusal::Connect)?;
         }
         Ok(())
     }

@@ -12,22 +12,34 @@ use deadpool::managed::Object;
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, Either, Executor, Row, SqlSafeStr, Statement};
+use uuid::Uuid;
 
 use super::decode::{self, Layout};
 use super::lexer::{Scan, scan};
 use super::parameter::{self, Kind};
 use super::plan::{Plan, Request, Sharing};
 use super::pool::{Client, Lease, Pool};
+use super::timeout::{self, Timeout, shorter};
 use super::{arguments, error};
+use crate::limits::{Limit, Limits};
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 
 /// Brings a connection back to the state of a new one, but for the prepared
-/// statements of sqlx: `DISCARD ALL` would drop them too. Tells how many prepared
-/// statements SQL made of its own, and how many came by the protocol.
-const RESET: &str = "ROLLBACK; CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
-    UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; \
-    SELECT count(*) FILTER (WHERE from_sql), count(*) FILTER (WHERE NOT from_sql) \
-    FROM pg_catalog.pg_prepared_statements";
+/// statements of sqlx: `DISCARD ALL` would drop them too. Its `statement_timeout`
+/// is set for the next step, its random numbers start anew (`setseed` decides the
+/// next ones). Tells how many prepared statements SQL made of its own, and how
+/// many came by the protocol.
+fn reset_sql(timeout: Timeout) -> String {
+    let seed = (Uuid::new_v4().as_u64_pair().0 >> 11) as f64 / (1_u64 << 52) as f64 - 1.0;
+    format!(
+        "ROLLBACK; CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
+         UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; \
+         SELECT pg_catalog.setseed({seed}); {}; \
+         SELECT pg_catalog.count(*) FILTER (WHERE from_sql), pg_catalog.count(*) FILTER (WHERE NOT from_sql) \
+         FROM pg_catalog.pg_prepared_statements",
+        timeout::set(timeout)
+    )
+}
 
 /// `feature_not_supported`, as in "cached plan must not change result type".
 const CACHED_PLAN_CHANGED: &str = "0A000";
@@ -41,8 +53,7 @@ pub(super) struct Room {
     pub rows: u64,
     pub bytes: u64,
     /// The limits that they were counted from, for messages.
-    pub max_rows: u64,
-    pub max_bytes: u64,
+    pub limits: Limits,
 }
 
 /// A result and what it took of the room.
@@ -71,6 +82,10 @@ pub(super) struct Session {
     /// The schema may have been changed in the open transaction.
     schema_changed: bool,
     used: bool,
+    /// PostgreSQL's timeout for a statement when the step began.
+    timeout: Timeout,
+    /// The same outside the open transaction, which a rollback brings back.
+    timeout_outside: Option<Timeout>,
     /// Counts the step's connections.
     _held: Arc<()>,
 }
@@ -86,6 +101,7 @@ impl Session {
                     pool.alias
                 ))
             })??;
+        let timeout = shorter(lease.default_timeout, timeout::for_deadline(deadline));
         Ok(Self {
             pool,
             lease: Some(lease),
@@ -94,6 +110,8 @@ impl Session {
             private: false,
             schema_changed: false,
             used: false,
+            timeout,
+            timeout_outside: None,
             _held: held,
         })
     }
@@ -105,8 +123,16 @@ impl Session {
 
     /// Starts a transaction.
     pub async fn begin(&mut self, deadline: Instant) -> Result<(), Error> {
-        self.command("BEGIN", deadline).await?;
+        let known = self.known_timeout(deadline).await?;
+        let mut sql = "BEGIN".to_owned();
+        let wanted = self.wanted_timeout(known, deadline);
+        if let Some(timeout) = wanted {
+            sql = format!("{sql}; {}", timeout::set(timeout));
+        }
+        self.command(sql, deadline).await?;
         self.transaction = Transaction::Open;
+        self.timeout_outside = Some(known);
+        self.timeout_is(wanted.or(Some(known)));
         Ok(())
     }
 
@@ -121,7 +147,10 @@ impl Session {
         }
         // A deferred constraint may fail now, which ends the transaction too.
         self.transaction = Transaction::None;
-        let ended = self.command("COMMIT", deadline).await;
+        let ended = self.command("COMMIT".into(), deadline).await;
+        if ended.is_err() {
+            self.timeout_is(self.timeout_outside);
+        }
         self.forget_schema();
         ended
     }
@@ -129,7 +158,8 @@ impl Session {
     /// Ends the transaction and undoes what it did.
     pub async fn rollback(&mut self, deadline: Instant) -> Result<(), Error> {
         self.transaction = Transaction::None;
-        let ended = self.command("ROLLBACK", deadline).await;
+        let ended = self.command("ROLLBACK".into(), deadline).await;
+        self.timeout_is(self.timeout_outside);
         self.forget_schema();
         ended
     }
@@ -142,8 +172,55 @@ impl Session {
         }
     }
 
-    async fn command(&mut self, sql: &'static str, deadline: Instant) -> Result<(), Error> {
+    /// PostgreSQL's timeout for a statement as it is now. It is asked for where the
+    /// step may have changed it.
+    async fn known_timeout(&mut self, deadline: Instant) -> Result<Timeout, Error> {
+        let known = self
+            .lease
+            .as_ref()
+            .and_then(|lease| lease.statement_timeout);
+        if let Some(timeout) = known {
+            return Ok(timeout);
+        }
         let client = self.start()?;
+        let shown = client.connection.fetch_one("SHOW statement_timeout");
+        match tokio::time::timeout_at(deadline.into(), shown).await {
+            Ok(Ok(row)) => {
+                self.busy = false;
+                let timeout = row.try_get(0).map_or(0, timeout::parse);
+                self.timeout_is(Some(timeout));
+                Ok(timeout)
+            }
+            Ok(Err(error)) => {
+                self.failed(error::connection_lives(&error));
+                Err(error::statement(&error, None))
+            }
+            Err(_) => {
+                self.failed(false);
+                Err(late())
+            }
+        }
+    }
+
+    /// What PostgreSQL's timeout has to be instead of `known`; `None` if it is
+    /// right. What a step has set shorter for itself stays so.
+    fn wanted_timeout(&self, known: Timeout, deadline: Instant) -> Option<Timeout> {
+        let wanted = match self.used {
+            false => self.timeout,
+            true => shorter(known, timeout::for_deadline(deadline)),
+        };
+        (wanted != known).then_some(wanted)
+    }
+
+    fn timeout_is(&mut self, timeout: Option<Timeout>) {
+        if let Some(lease) = &mut self.lease {
+            lease.statement_timeout = timeout;
+        }
+    }
+
+    async fn command(&mut self, sql: String, deadline: Instant) -> Result<(), Error> {
+        let client = self.start()?;
+        let sql = AssertSqlSafe(sql);
         let ran = tokio::time::timeout_at(deadline.into(), client.connection.execute(sql)).await;
         match ran {
             Ok(Ok(_)) => {
@@ -183,6 +260,13 @@ impl Session {
         }
         let scan = scan(text);
         refuse_transaction_control(&scan, self.in_transaction())?;
+        if scan.copies_with_client {
+            return Err(Error::InvalidState(
+                "COPY from STDIN or to STDOUT needs a client that sends or takes the rows, and a step \
+                 is none: use INSERT or SELECT"
+                    .into(),
+            ));
+        }
         parameter::check(&scan, parameters)?;
         let kinds: Vec<Kind> = parameters.iter().map(Kind::of).collect();
         let request = Request {
@@ -194,9 +278,21 @@ impl Session {
         };
         let changes_schema = !keeps_schema(&scan);
         // A setting such as `search_path` decides what a name means.
-        self.private |= changes_schema || text.to_ascii_lowercase().contains("set_config");
+        let lower_case = text.to_ascii_lowercase();
+        self.private |= changes_schema || lower_case.contains("set_config");
         self.schema_changed |= changes_schema;
-        let ran = tokio::time::timeout_at(deadline.into(), self.run(&request, room)).await;
+        let ran = async {
+            let known = self.known_timeout(deadline).await?;
+            if let Some(timeout) = self.wanted_timeout(known, deadline) {
+                self.command(timeout::set(timeout), deadline).await?;
+                self.timeout_is(Some(timeout));
+            }
+            self.run(&request, room).await
+        };
+        let ran = tokio::time::timeout_at(deadline.into(), ran).await;
+        if may_change_timeout(&scan, &lower_case) {
+            self.timeout_is(None);
+        }
         if self.transaction == Transaction::None {
             self.forget_schema();
         }
@@ -402,7 +498,7 @@ impl Drop for Session {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             match self.busy {
                 true => drop(runtime.spawn(end(pool, lease))),
-                false => drop(runtime.spawn(reset(pool, lease))),
+                false => drop(runtime.spawn(reset(pool, lease, self.timeout))),
             }
         }
     }
@@ -434,9 +530,9 @@ impl Drop for Unclean {
 }
 
 /// Resets a connection and gives it back.
-async fn reset(pool: Arc<Pool>, mut lease: Unclean) {
+async fn reset(pool: Arc<Pool>, mut lease: Unclean, timeout: Timeout) {
     let connection = &mut lease.client().connection;
-    let rows = sqlx::raw_sql(RESET).fetch_all(connection);
+    let rows = sqlx::raw_sql(AssertSqlSafe(reset_sql(timeout))).fetch_all(connection);
     match tokio::time::timeout(RESET_TIMEOUT, rows).await {
         Ok(Ok(rows)) => {
             // The statements of sqlx have to be there still: SQL can drop them.
@@ -446,6 +542,7 @@ async fn reset(pool: Arc<Pool>, mut lease: Unclean) {
             };
             let kept = i64::try_from(lease.client().connection.cached_statements_size());
             if count(0) == Some(0) && count(1) == kept.ok() {
+                lease.client().statement_timeout = Some(timeout);
                 lease.clean();
             }
         }
@@ -495,18 +592,10 @@ impl From<Error> for Failed {
 impl Room {
     fn check(&self, rows: u64, bytes: u64) -> Result<(), Error> {
         if rows > self.rows {
-            return Err(Error::Limit(format!(
-                "a step's results may have {} rows (limit postgres_rows); \
-                 add a LIMIT to the statement or raise the limit",
-                self.max_rows
-            )));
+            return Err(Error::Limit(self.limits.exceeded(Limit::PostgresRows)));
         }
         if bytes > self.bytes {
-            return Err(Error::Limit(format!(
-                "a step's results may have {} bytes (limit postgres_bytes); \
-                 select fewer rows or columns or raise the limit",
-                self.max_bytes
-            )));
+            return Err(Error::Limit(self.limits.exceeded(Limit::PostgresBytes)));
         }
         Ok(())
     }
@@ -541,6 +630,12 @@ fn keeps_schema(scan: &Scan) -> bool {
             | "SHOW"
             | "EXPLAIN"
     )
+}
+
+/// Whether `statement_timeout` may be another after this statement.
+fn may_change_timeout(scan: &Scan, lower_case: &str) -> bool {
+    let first = scan.words.first().map_or("", String::as_str);
+    matches!(first, "RESET" | "DISCARD" | "ROLLBACK") || lower_case.contains("statement_timeout")
 }
 
 /// Transactions are the interface's, so that it knows when one has ended.

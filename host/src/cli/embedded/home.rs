@@ -9,7 +9,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::{self, Cluster};
 use super::roles::Passwords;
 use super::{Running, Started, account, binaries};
+use crate::cli::data_directory;
 use crate::cli::failure::Failure;
 
 #[derive(Serialize, Deserialize)]
@@ -35,31 +36,9 @@ pub struct Use {
     use_lock: Option<File>,
 }
 
-/// The directory that [`super::Options::kept`] describes.
-pub fn default_directory() -> anyhow::Result<PathBuf> {
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    if let Some(directory) = set("NOETL_DATA_DIR") {
-        return Ok(directory);
-    }
-    if nix::unistd::geteuid().is_root() {
-        return Ok(PathBuf::from("/var/lib/noetl"));
-    }
-    if let Some(data) = set("XDG_DATA_HOME") {
-        return Ok(data.join("noetl"));
-    }
-    let home = set("HOME").context(
-        "there is no HOME to keep the embedded database in; set NOETL_DATA_DIR or give --database-url",
-    )?;
-    Ok(home.join(".local/share/noetl"))
-}
-
 /// Starts the cluster in `directory`, or joins the one that is running there.
 pub fn start(directory: &Path) -> anyhow::Result<Started> {
-    make_directory(directory)?;
+    data_directory::make(directory)?;
     // PostgreSQL reports its working directory with links resolved.
     let directory = &directory.canonicalize()?;
     let start_lock = directory.join("start.lock");
@@ -175,24 +154,6 @@ fn start_on_some_port(cluster: &Cluster, remembered: Option<u16>) -> anyhow::Res
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Makes the directory. PostgreSQL's account must be able to enter it even if
-/// root's umask would keep it out.
-fn make_directory(directory: &Path) -> anyhow::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(directory)
-        .and_then(|()| std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)))
-        .map_err(|error| {
-            Failure::new(format!(
-                "cannot make the data directory {}: {error}",
-                directory.display()
-            ))
-            .hint("set NOETL_DATA_DIR to another one")
-            .into()
-        })
 }
 
 fn open_lock(path: &Path) -> anyhow::Result<File> {

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use crate::secrets::Secret;
+
 /// Where the cluster lives and how long.
 #[derive(Debug, Clone)]
 pub enum Options {
@@ -29,14 +31,12 @@ pub enum Options {
 }
 
 impl Options {
-    /// Kept in `NOETL_DATA_DIR`, or where the system keeps such things:
-    /// `/var/lib/noetl` for root, else `$XDG_DATA_HOME/noetl` or
-    /// `~/.local/share/noetl`.
+    /// Kept in noetl's data directory.
     ///
     /// # Errors
-    /// None of these variables is set.
+    /// Nothing says where that is.
     pub fn kept() -> anyhow::Result<Options> {
-        home::default_directory().map(Options::Kept)
+        super::data_directory::default().map(Options::Kept)
     }
 }
 
@@ -44,12 +44,12 @@ impl Options {
 #[derive(Debug)]
 pub struct Embedded {
     /// URL of the database `noetl`, as the role that owns it.
-    pub store_url: String,
+    pub store_url: Secret,
     /// URL of the database `demo`, as the role that owns it and nothing else.
-    pub demo_url: String,
+    pub demo_url: Secret,
     /// URL of the database `postgres` as superuser: for tests, which make
     /// databases of their own. The server never needs it.
-    pub admin_url: String,
+    pub admin_url: Secret,
     /// The TCP port on 127.0.0.1.
     pub port: u16,
     /// Whether the cluster was already running when it was asked for.

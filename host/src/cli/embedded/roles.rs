@@ -1,11 +1,15 @@
 //! The roles and databases of the embedded cluster.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
+
+use crate::secrets::Secret;
 
 /// The roles' passwords.
 #[derive(Clone, Serialize, Deserialize)]
@@ -28,8 +32,10 @@ impl Passwords {
 }
 
 /// The URL of a database on 127.0.0.1.
-pub fn url(port: u16, role: &str, password: &str, database: &str) -> String {
-    format!("postgres://{role}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
+pub fn url(port: u16, role: &str, password: &str, database: &str) -> Secret {
+    Secret::new(format!(
+        "postgres://{role}:{password}@127.0.0.1:{port}/{database}?sslmode=disable"
+    ))
 }
 
 /// Makes the roles and databases that don't exist.
@@ -38,7 +44,9 @@ pub fn url(port: u16, role: &str, password: &str, database: &str) -> String {
 /// The cluster can't be reached with these passwords, or refuses.
 pub async fn ensure(port: u16, passwords: &Passwords) -> anyhow::Result<()> {
     let admin = url(port, "postgres", &passwords.postgres, "postgres");
-    let connecting = tokio::time::timeout(Duration::from_secs(10), PgConnection::connect(&admin));
+    // The statements have passwords in them.
+    let admin = PgConnectOptions::from_str(admin.expose())?.disable_statement_logging();
+    let connecting = tokio::time::timeout(Duration::from_secs(10), admin.connect());
     let mut connection = connecting
         .await
         .context("the embedded PostgreSQL does not answer")?
@@ -69,15 +77,17 @@ async fn owner(
     )
     .await?
     {
-        run(
-            connection,
-            format!(
-                "CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION \
-                 CONNECTION LIMIT {connections} PASSWORD '{password}'"
-            ),
-        )
-        .await?;
+        run(connection, format!("CREATE ROLE {name}")).await?;
     }
+    // At each start: PostgreSQL lets a role change its own password.
+    run(
+        connection,
+        format!(
+            "ALTER ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION \
+             CONNECTION LIMIT {connections} PASSWORD '{password}'"
+        ),
+    )
+    .await?;
     if !exists(
         connection,
         "SELECT 1 FROM pg_database WHERE datname = $1",

@@ -7,6 +7,7 @@ use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
 use super::{Embedded, Options};
+use crate::secrets::Secret;
 
 /// A directory that root's PostgreSQL account can reach; removed at the end.
 struct Directory(PathBuf);
@@ -35,14 +36,14 @@ impl Drop for Directory {
     }
 }
 
-async fn text(url: &str, query: &'static str) -> Result<String, sqlx::Error> {
-    let mut connection = PgConnection::connect(url).await?;
+async fn text(url: &Secret, query: &'static str) -> Result<String, sqlx::Error> {
+    let mut connection = PgConnection::connect(url.expose()).await?;
     let row = sqlx::query(query).fetch_one(&mut connection).await?;
     row.try_get(0)
 }
 
-async fn run(url: &str, statement: &'static str) {
-    let mut connection = PgConnection::connect(url).await.unwrap();
+async fn run(url: &Secret, statement: &'static str) {
+    let mut connection = PgConnection::connect(url.expose()).await.unwrap();
     sqlx::raw_sql(statement)
         .execute(&mut connection)
         .await
@@ -103,13 +104,13 @@ async fn playbooks_cannot_reach_the_store() {
     )
     .await;
 
-    let to_store = embedded.demo_url.replace("/demo?", "/noetl?");
+    let to_store = embedded.demo_url.expose().replace("/demo?", "/noetl?");
     let refused = PgConnection::connect(&to_store).await.unwrap_err();
     assert!(
         refused.to_string().contains("permission denied"),
         "{refused}"
     );
-    let to_admin = embedded.demo_url.replace("/demo?", "/postgres?");
+    let to_admin = embedded.demo_url.expose().replace("/demo?", "/postgres?");
     assert!(PgConnection::connect(&to_admin).await.is_err());
 
     let privileges = text(
@@ -123,7 +124,9 @@ async fn playbooks_cannot_reach_the_store() {
         "SELECT pg_read_file('postgresql.conf')",
         "COPY (SELECT 1) TO PROGRAM 'true'",
     ] {
-        let mut connection = PgConnection::connect(&embedded.demo_url).await.unwrap();
+        let mut connection = PgConnection::connect(embedded.demo_url.expose())
+            .await
+            .unwrap();
         let refused = sqlx::raw_sql(statement)
             .execute(&mut connection)
             .await
@@ -136,7 +139,7 @@ async fn playbooks_cannot_reach_the_store() {
 #[tokio::test]
 async fn a_wrong_password_is_refused() {
     let embedded = Embedded::start(Options::Temporary).await.unwrap();
-    let (start, end) = embedded.demo_url.split_once('@').unwrap();
+    let (start, end) = embedded.demo_url.expose().split_once('@').unwrap();
     let (scheme, _) = start.rsplit_once(':').unwrap();
     let refused = PgConnection::connect(&format!("{scheme}:wrong@{end}"))
         .await
@@ -161,7 +164,7 @@ async fn a_kept_cluster_keeps_data_port_and_passwords() {
     .await;
     let url = first.demo_url.clone();
     assert!(first.stop().await.unwrap());
-    assert!(PgConnection::connect(&url).await.is_err());
+    assert!(PgConnection::connect(url.expose()).await.is_err());
 
     let second = Embedded::start(directory.kept()).await.unwrap();
     assert_eq!(second.demo_url, url);

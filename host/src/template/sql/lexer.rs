@@ -58,6 +58,9 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
 /// A literal after an `E'…'` and a line break is more of the same, backslashes
 /// included.
 fn continues_escapes(text: &str, tokens: &[Token], first: char) -> bool {
+    if first != '\'' {
+        return false;
+    }
     let Some(last) = tokens
         .iter()
         .rposition(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
@@ -66,8 +69,7 @@ fn continues_escapes(text: &str, tokens: &[Token], first: char) -> bool {
     };
     let end = tokens[last].end;
     let gap = tokens.last().map_or(end, |token| token.end);
-    first == '\''
-        && text[tokens[last].start..].starts_with(['e', 'E', '\''])
+    text[tokens[last].start..].starts_with(['e', 'E', '\''])
         && matches!(
             tokens[last].kind,
             Kind::EscapeLiteral | Kind::PrefixedLiteral

@@ -1,35 +1,63 @@
-//! Against a real PostgreSQL, named by `NOETL_TEST_DATABASE_URL`.
+//! Against a real PostgreSQL.
 
+mod door;
 mod parameters;
 mod sessions;
 mod values;
 
-use std::sync::Mutex as StdMutex;
+use std::sync::{LazyLock, Mutex as StdMutex};
 use std::time::Duration;
 
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::WasiCtxBuilder;
 
 use super::*;
+use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
-use crate::wit::noetl::tool::postgres::{DbError, DbValue};
+use crate::grants::Allowed;
+use crate::secrets::Secret;
+use crate::testing;
+use crate::wit::noetl::tool::postgres::{DbError, DbValue, HostConnection, HostTransaction};
 
-/// The server to test with.
+/// A database of this program's own, as its owner, which is a plain role. The role
+/// is a member of another plain one, with the suffix `_group`.
+static DATABASE: LazyLock<Secret> = LazyLock::new(|| {
+    let made = std::thread::spawn(|| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let url = testing::database().await;
+            let role = url::Url::parse(url.expose()).unwrap().username().to_owned();
+            let group = format!("CREATE ROLE {role}_group ROLE {role}");
+            testing::as_admin(&[group]).await;
+            url
+        })
+    });
+    made.join().unwrap()
+});
+
 fn url() -> String {
-    std::env::var("NOETL_TEST_DATABASE_URL").expect(
-        "NOETL_TEST_DATABASE_URL has to name a PostgreSQL database for tests \
-         (postgres://user@host/database); `make test` starts one and sets it",
-    )
+    DATABASE.expose().to_owned()
 }
 
-/// One tenant, `t`, whose credential `db` can be changed.
+/// The role of [`url`].
+fn role() -> String {
+    url::Url::parse(&url()).unwrap().username().to_owned()
+}
+
+fn credential(url: &str) -> Credential {
+    Credential {
+        url: Secret::new(url),
+        allow_privileged: false,
+    }
+}
+
+/// The tenants `t` and `u`, whose credential `db` can be changed.
 #[derive(Debug)]
-struct Source(StdMutex<Option<Secret>>);
+struct Source(StdMutex<Option<Credential>>);
 
 #[async_trait::async_trait]
 impl CredentialSource for Source {
-    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<Secret>> {
-        let known = tenant == "t" && alias == "db";
+    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<Credential>> {
+        let known = ["t", "u"].contains(&tenant) && alias == "db";
         Ok(self.0.lock().unwrap().clone().filter(|_| known))
     }
 }
@@ -55,7 +83,7 @@ impl Bench {
     }
 
     fn with(settings: PoolSettings) -> Self {
-        let source = Arc::new(Source(StdMutex::new(Some(Secret::new(url())))));
+        let source = Arc::new(Source(StdMutex::new(Some(credential(&url())))));
         Self {
             pools: Pools::new(source.clone(), settings),
             source,
@@ -64,22 +92,40 @@ impl Bench {
         }
     }
 
-    fn step(&self) -> StepState {
-        self.step_with(Grant::All)
+    /// What `find` gives from now on.
+    fn set(&self, credential: Option<Credential>) {
+        *self.source.0.lock().unwrap() = credential;
+        self.pools.invalidate("t", "db");
     }
 
-    fn step_with(&self, grant: Grant) -> StepState {
+    fn step(&self) -> StepState {
+        self.step_with(Allowed::All)
+    }
+
+    fn step_with(&self, credentials: Allowed) -> StepState {
+        self.step_of("t", credentials)
+    }
+
+    fn step_of(&self, tenant: &str, credentials: Allowed) -> StepState {
         StepState {
             table: ResourceTable::new(),
             wasi: WasiCtxBuilder::new().build(),
             log: Log::new(1000),
-            postgres: Postgres::new(
+            postgres: Box::new(Postgres::new(
                 self.pools.clone(),
-                "t",
-                grant,
+                Caller {
+                    tenant: tenant.into(),
+                    playbook: "tests/postgres".into(),
+                    step: "query".into(),
+                    execution_id: None,
+                },
+                Arc::new(Grant {
+                    credentials,
+                    ..Grant::nothing()
+                }),
                 self.limits,
                 Instant::now() + self.deadline,
-            ),
+            )),
         }
     }
 }

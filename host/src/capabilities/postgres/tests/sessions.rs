@@ -227,47 +227,144 @@ async fn transaction_control_belongs_to_the_interface() {
     commit(&mut step, &transaction).await.unwrap();
 }
 
+/// What a session could have left, in words.
+const STATE: &str = "SELECT concat_ws(' ', current_setting('search_path'),
+    current_setting('my.secret', true), current_setting('TimeZone'), current_user = session_user,
+    current_setting('transaction_read_only'), current_setting('default_transaction_isolation'),
+    (SELECT count(*) FROM pg_listening_channels()), (SELECT count(*) FROM pg_cursors WHERE name <> ''),
+    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
+    to_regclass('leak'), to_regtype('pg_temp.leak_type'), to_regproc('pg_temp.leak'),
+    current_setting('statement_timeout'), current_setting('client_min_messages'))";
+
+const CLEAN: &str = "\"$user\", public UTC t off read committed 0 0 0 64s error";
+
+async fn state(bench: &Bench) -> String {
+    match value(bench, STATE, &[]).await {
+        DbValue::Text(state) => state.replace("  ", " "),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn nothing_of_a_session_is_left_to_the_next() {
     let bench = Bench::single();
     schema(&bench, "t_leak").await;
+    run(&bench, "CREATE SEQUENCE t_leak.numbers", &[])
+        .await
+        .unwrap();
     let backend = value(&bench, "SELECT pg_backend_pid()", &[]).await;
+    assert_eq!(state(&bench).await, CLEAN);
+    let set_role = format!("SET ROLE {}_group", role());
     for sql in [
         "SET search_path TO t_leak",
         "SELECT set_config('search_path', 't_leak', false)",
         "SELECT set_config('my.secret', 'x', false)",
         "SET TimeZone TO 'Europe/Berlin'",
-        "SET ROLE pg_monitor",
-        "SET SESSION AUTHORIZATION pg_monitor",
+        &set_role,
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY",
         "LISTEN leak",
         "SELECT pg_advisory_lock(42)",
+        "SELECT pg_advisory_lock_shared(43)",
+        "SELECT pg_advisory_xact_lock(44)",
         "CREATE TEMP TABLE leak (a int)",
+        "CREATE TYPE pg_temp.leak_type AS (a int)",
+        "CREATE FUNCTION pg_temp.leak() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "DECLARE leak CURSOR WITH HOLD FOR SELECT 1",
         "SET statement_timeout TO 0",
+        "SET client_min_messages TO debug5",
+        "DO $$ BEGIN PERFORM set_config('statement_timeout', '1h', false); END $$",
+        "RESET ALL",
     ] {
         run(&bench, sql, &[]).await.unwrap();
-        let state = value(
-            &bench,
-            "SELECT concat_ws(' ', current_setting('search_path'), current_setting('my.secret', true),
-                 current_setting('TimeZone'), current_user = session_user,
-                 (SELECT count(*) FROM pg_listening_channels()),
-                 (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
-                 to_regclass('leak'), current_setting('statement_timeout'))",
-            &[],
-        )
-        .await;
-        let state = format!("{state:?}").replace("  ", " ");
-        assert_eq!(
-            state,
-            format!("{:?}", text("\"$user\", public UTC t 0 0 5min")).replace("  ", " "),
-            "{sql}"
-        );
+        assert_eq!(state(&bench).await, CLEAN, "{sql}");
     }
+    run(&bench, "SELECT nextval('t_leak.numbers')", &[])
+        .await
+        .unwrap();
+    for sql in ["SELECT currval('t_leak.numbers')", "SELECT lastval()"] {
+        assert_eq!(failed(run(&bench, sql, &[]).await).code, "55000", "{sql}");
+    }
+    // Random numbers that one step has chosen would be known to it.
+    let mut chosen = Vec::new();
+    for _ in 0..2 {
+        run(&bench, "SELECT setseed(0.5)", &[]).await.unwrap();
+        chosen.push(format!("{:?}", value(&bench, "SELECT random()", &[]).await));
+    }
+    assert_ne!(chosen[0], chosen[1]);
     // All that on one connection: it was reset and not replaced.
     let after = value(&bench, "SELECT pg_backend_pid()", &[]).await;
     assert_eq!(format!("{backend:?}"), format!("{after:?}"));
     // A statement that SQL prepared can't be told apart from ours and closes it.
     run(&bench, "PREPARE leak AS SELECT 1", &[]).await.unwrap();
     assert_eq!(failed(run(&bench, "EXECUTE leak", &[]).await).code, "26000");
+}
+
+#[tokio::test]
+async fn nothing_of_an_abandoned_transaction_is_left_to_the_next() {
+    let bench = Bench::single();
+    schema(&bench, "t_left").await;
+    run(&bench, "CREATE TABLE t_left.t (a int)", &[])
+        .await
+        .unwrap();
+    let backend = value(&bench, "SELECT pg_backend_pid()", &[]).await;
+    let mut step = bench.step();
+    let connection = open(&mut step).await;
+    let transaction = begin(&mut step, &connection).await.unwrap();
+    for sql in [
+        "INSERT INTO t_left.t VALUES (1)",
+        "SELECT pg_advisory_xact_lock(45), pg_advisory_lock(46)",
+        "DECLARE leak CURSOR FOR SELECT 1",
+        "CREATE TEMP TABLE leak (a int) ON COMMIT DROP",
+        "SET LOCAL search_path TO t_left",
+        "SET TimeZone TO 'Europe/Berlin'",
+        "LISTEN leak",
+        "SAVEPOINT s",
+    ] {
+        within(&mut step, &transaction, sql, &[]).await.unwrap();
+    }
+    drop(step);
+    assert_eq!(state(&bench).await, CLEAN);
+    assert_eq!(count(&bench, "t_left.t").await, 0);
+    let after = value(&bench, "SELECT pg_backend_pid()", &[]).await;
+    assert_eq!(format!("{backend:?}"), format!("{after:?}"));
+}
+
+#[tokio::test]
+async fn a_superusers_session_is_left_to_nobody() {
+    let bench = Bench::single();
+    bench.set(Some(Credential {
+        url: testing::admin_url(),
+        allow_privileged: true,
+    }));
+    for sql in [
+        "SET SESSION AUTHORIZATION pg_monitor",
+        "SET ROLE pg_monitor",
+    ] {
+        run(&bench, sql, &[]).await.unwrap();
+        assert_eq!(state(&bench).await, CLEAN, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn tenants_share_no_connection() {
+    let bench = Bench::single();
+    let mut backends = Vec::new();
+    for tenant in ["t", "u", "t", "u"] {
+        let mut step = bench.step_of(tenant, Allowed::All);
+        let connection = open(&mut step).await;
+        let sql = "SELECT pg_backend_pid(), current_setting('my.tenant', true)";
+        let answer = query(&mut step, &connection, sql, &[]).await.unwrap();
+        backends.push(format!("{:?}", answer.rows[0]));
+        let sql = format!("SET my.tenant TO '{tenant}'");
+        query(&mut step, &connection, &sql, &[]).await.unwrap();
+    }
+    assert_ne!(backends[0], backends[1]);
+    assert!(
+        backends
+            .iter()
+            .all(|seen| !seen.contains("\"t\"") && !seen.contains("\"u\"")),
+        "{backends:?}"
+    );
 }
 
 #[tokio::test]
@@ -375,15 +472,147 @@ async fn a_deadline_ends_the_query_on_the_server() {
     .await;
 }
 
+const TIMEOUT: &str = "SELECT current_setting('statement_timeout')";
+
+async fn seconds(step: &mut StepState, connection: &Resource<Connection>) -> String {
+    let answer = query(step, connection, TIMEOUT, &[]).await.unwrap();
+    match &answer.rows[0][0] {
+        DbValue::Text(text) => text.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
-async fn the_pools_statement_timeout_is_a_timeout() {
-    let bench = Bench::with(PoolSettings {
-        statement_timeout: Duration::from_millis(50),
-        ..PoolSettings::default()
-    });
-    let answer = run(&bench, "SELECT pg_sleep(600)", &[]).await;
+async fn postgresqls_own_timeout_follows_the_time_that_a_step_has() {
+    let mut bench = Bench::single();
+    for (deadline, timeout) in [(60, "64s"), (5, "8s"), (3000, "4096s"), (60, "64s")] {
+        bench.deadline = Duration::from_secs(deadline);
+        let mut step = bench.step();
+        let connection = open(&mut step).await;
+        assert_eq!(seconds(&mut step, &connection).await, timeout);
+        let transaction = begin(&mut step, &connection).await.unwrap();
+        let answer = within(&mut step, &transaction, TIMEOUT, &[]).await.unwrap();
+        assert_eq!(
+            format!("{:?}", answer.rows[0][0]),
+            format!("{:?}", text(timeout))
+        );
+        HostTransaction::drop(&mut step, transaction).await.unwrap();
+        // A step may set less for itself, and not more.
+        for (sql, then) in [
+            ("SET statement_timeout TO '2s'", "2s"),
+            ("SET statement_timeout TO 0", timeout),
+            ("RESET ALL", timeout),
+            (
+                "SELECT set_config('statement_timeout', '1d', false)",
+                timeout,
+            ),
+        ] {
+            query(&mut step, &connection, sql, &[]).await.unwrap();
+            assert_eq!(seconds(&mut step, &connection).await, then, "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_role_may_have_a_shorter_timeout_of_its_own() {
+    let name = format!("{}_hurried", role());
+    testing::as_admin(&[
+        format!("CREATE ROLE {name} LOGIN PASSWORD '{name}'"),
+        format!("ALTER ROLE {name} SET statement_timeout TO '5s'"),
+    ])
+    .await;
+    let mut bench = Bench::single();
+    bench.set(Some(credential(testing::login(&name, &role()).expose())));
+    for (deadline, timeout) in [(60, "5s"), (2, "2s"), (60, "5s")] {
+        bench.deadline = Duration::from_secs(deadline);
+        let mut step = bench.step();
+        let connection = open(&mut step).await;
+        assert_eq!(seconds(&mut step, &connection).await, timeout);
+    }
+}
+
+/// SET TRANSACTION has to be the first statement that PostgreSQL sees.
+#[tokio::test]
+async fn a_script_can_choose_its_isolation_level() {
+    let mut bench = Bench::single();
+    for deadline in [60, 5, 60] {
+        bench.deadline = Duration::from_secs(deadline);
+        let mut step = bench.step();
+        let connection = open(&mut step).await;
+        for touch in ["SELECT 1", "SET statement_timeout TO '1h'"] {
+            query(&mut step, &connection, touch, &[]).await.unwrap();
+            let transaction = begin(&mut step, &connection).await.unwrap();
+            for sql in [
+                "SET LOCAL statement_timeout TO '2h'",
+                "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE",
+                "SELECT 1",
+            ] {
+                within(&mut step, &transaction, sql, &[]).await.unwrap();
+            }
+            commit(&mut step, &transaction).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_step_like_the_one_before_finds_the_timeout_set() {
+    let bench = Bench::single();
+    run(&bench, "SET statement_timeout TO '1s'", &[])
+        .await
+        .unwrap();
+    let pool = bench.pools.find("t", "db").await.unwrap().unwrap();
+    // The only connection: it has been reset.
+    let lease = pool.lease().await.unwrap();
+    assert_eq!(lease.statement_timeout, Some(64_000));
+    drop(lease);
+    assert_eq!(
+        format!("{:?}", value(&bench, TIMEOUT, &[]).await),
+        format!("{:?}", text("64s"))
+    );
+}
+
+#[tokio::test]
+async fn postgresqls_own_timeout_falls_with_the_time_that_is_left() {
+    let mut bench = Bench::single();
+    bench.deadline = Duration::from_secs(3);
+    let mut step = bench.step();
+    let connection = open(&mut step).await;
+    let transaction = begin(&mut step, &connection).await.unwrap();
+    for timeout in ["4s", "2s"] {
+        let answer = within(&mut step, &transaction, TIMEOUT, &[]).await.unwrap();
+        assert_eq!(
+            format!("{:?}", answer.rows[0][0]),
+            format!("{:?}", text(timeout))
+        );
+        within(&mut step, &transaction, "SELECT pg_sleep(1.2)", &[])
+            .await
+            .unwrap();
+    }
+}
+
+/// When nobody is left who could end a query, PostgreSQL does it by itself.
+#[tokio::test]
+async fn postgresql_ends_a_query_whose_server_is_gone() {
+    let mut bench = Bench::single();
+    bench.deadline = Duration::from_secs(4);
+    let mut step = bench.step();
+    let connection = open(&mut step).await;
+    let mut query = Box::pin(query(
+        &mut step,
+        &connection,
+        "SELECT pg_sleep(600) AS unattended",
+        &[],
+    ));
+    let other = Bench::new();
+    let running = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%AS unatt' || 'ended%' AND state = 'active'";
+    while !matches!(value(&other, running, &[]).await, DbValue::Boolean(true)) {
+        let a_moment = tokio::time::timeout(Duration::from_millis(10), &mut query).await;
+        assert!(a_moment.is_err(), "{a_moment:?}");
+    }
+    // From here on the step is not run any more, and so its deadline does nothing.
+    eventually(&other, &running.replace("= 1", "= 0")).await;
+    let answer = query.await;
     assert!(matches!(answer, Err(Error::Timeout(_))), "{answer:?}");
-    run(&bench, "SELECT 1", &[]).await.unwrap();
 }
 
 #[tokio::test]
@@ -402,11 +631,12 @@ async fn waiting_for_a_connection_has_an_end() {
 async fn limits_name_themselves() {
     let mut bench = Bench::new();
     bench.limits = Limits {
-        calls: 6,
-        connections: 1,
-        statement_bytes: 100,
-        rows: 10,
-        bytes: 1000,
+        postgres_calls: 6,
+        postgres_connections: 1,
+        postgres_statement_bytes: 100,
+        postgres_rows: 10,
+        postgres_bytes: 1000,
+        ..Limits::default()
     };
     let named = |answer: Answer<RowSet>, name: &str| match answer {
         Err(Error::Limit(message)) => assert!(message.contains(name), "{message}"),
@@ -455,9 +685,9 @@ async fn what_is_not_granted_looks_like_what_is_not_there() {
     let bench = Bench::new();
     let mut messages = Vec::new();
     for (grant, alias) in [
-        (Grant::Only(BTreeSet::new()), "db"),
-        (Grant::Only(["other".to_owned()].into()), "db"),
-        (Grant::All, "nope"),
+        (Allowed::none(), "db"),
+        (Allowed::Only(["other".to_owned()].into()), "db"),
+        (Allowed::All, "nope"),
     ] {
         let answer = HostConnection::open(&mut bench.step_with(grant), alias.into())
             .await
@@ -469,7 +699,7 @@ async fn what_is_not_granted_looks_like_what_is_not_there() {
     }
     messages.dedup();
     assert_eq!(messages.len(), 1, "{messages:?}");
-    let granted = Grant::Only(["db".to_owned()].into());
+    let granted = Allowed::Only(["db".to_owned()].into());
     HostConnection::open(&mut bench.step_with(granted), "db".into())
         .await
         .unwrap()
@@ -480,10 +710,7 @@ async fn what_is_not_granted_looks_like_what_is_not_there() {
 async fn a_changed_credential_is_used_at_once() {
     let bench = Bench::new();
     run(&bench, "SELECT 1", &[]).await.unwrap();
-    let set = |url: Option<&str>| {
-        *bench.source.0.lock().unwrap() = url.map(Secret::new);
-        bench.pools.invalidate("t", "db");
-    };
+    let set = |url: Option<&str>| bench.set(url.map(credential));
     set(Some("postgres://canary:hunter2@127.0.0.1:1/secretdb"));
     let answer = HostConnection::open(&mut bench.step(), "db".into())
         .await
@@ -517,7 +744,7 @@ async fn a_refused_login_says_no_name() {
     let bench = Bench::new();
     let mut other = url::Url::parse(&url()).unwrap();
     other.set_path("/canary_database");
-    *bench.source.0.lock().unwrap() = Some(Secret::new(other.as_str()));
+    bench.set(Some(credential(other.as_str())));
     let answer = HostConnection::open(&mut bench.step(), "db".into())
         .await
         .unwrap();
@@ -531,16 +758,38 @@ async fn a_refused_login_says_no_name() {
 }
 
 #[tokio::test]
-async fn copy_is_refused_and_harms_nothing() {
+async fn copy_with_the_client_is_refused_and_harms_nothing() {
     let bench = Bench::single();
-    for sql in ["COPY (SELECT 1) TO STDOUT", "COPY pg_class FROM STDIN"] {
+    schema(&bench, "t_copy").await;
+    run(&bench, "CREATE TABLE t_copy.t (a int)", &[])
+        .await
+        .unwrap();
+    let backend = value(&bench, "SELECT pg_backend_pid()", &[]).await;
+    for sql in [
+        "COPY (SELECT 1) TO STDOUT",
+        "copy t_copy.t from stdin",
+        "/* x */ COPY t_copy.t (a) FROM -- y\n STDIN WITH (FORMAT csv)",
+    ] {
         let answer = run(&bench, sql, &[]).await;
+        let Err(Error::InvalidState(message)) = answer else {
+            panic!("{sql}: {answer:?}")
+        };
         assert!(
-            matches!(answer, Err(Error::Other(_) | Error::QueryFailed(_))),
-            "{answer:?}"
+            message.contains("COPY") && message.contains("INSERT"),
+            "{message}"
         );
+        let mut step = bench.step();
+        let connection = open(&mut step).await;
+        let transaction = begin(&mut step, &connection).await.unwrap();
+        let insert = "INSERT INTO t_copy.t VALUES (1)";
+        within(&mut step, &transaction, insert, &[]).await.unwrap();
+        assert!(within(&mut step, &transaction, sql, &[]).await.is_err());
+        within(&mut step, &transaction, insert, &[]).await.unwrap();
+        commit(&mut step, &transaction).await.unwrap();
     }
-    run(&bench, "SELECT 1", &[]).await.unwrap();
+    assert_eq!(count(&bench, "t_copy.t").await, 6);
+    let after = value(&bench, "SELECT pg_backend_pid()", &[]).await;
+    assert_eq!(format!("{backend:?}"), format!("{after:?}"));
 }
 
 #[tokio::test]

@@ -1,0 +1,3 @@
+SELECT current_user
+===
+pg_demo

@@ -1,0 +1,1 @@
+SELECT current_setting('password_encryption') AS e, inet_server_addr() IS NULL AS here

@@ -1,0 +1,1 @@
+DO $$ BEGIN RAISE EXCEPTION E'\x1b[2J raised \u202e' USING DETAIL = E'\x1b[1m\r'; END $$

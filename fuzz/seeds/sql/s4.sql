@@ -1,0 +1,5 @@
+SELECT DATE '{{ workload.a }}', x AT TIME ZONE '{{ workload.b }}'
+===
+O'Brien
+===
+'); DROP TABLE x; --

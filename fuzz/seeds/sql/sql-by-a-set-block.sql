@@ -1,0 +1,3 @@
+{% set x %}{{ workload.a }}{% endset %}SELECT {{ x }}
+===
+1

@@ -1,0 +1,3 @@
+DO $$ BEGIN EXECUTE '{{ workload.a }}'; END $$
+===
+DROP TABLE prey

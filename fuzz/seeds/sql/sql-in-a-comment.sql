@@ -1,0 +1,3 @@
+SELECT 1 /* {{ workload.a }} */
+===
+*/; DROP TABLE prey; /*

@@ -1,0 +1,5 @@
+SELECT 1 -- {{ workload.a }}
+
+===
+
+; DROP TABLE prey; --

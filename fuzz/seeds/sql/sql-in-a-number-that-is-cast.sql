@@ -1,0 +1,3 @@
+SELECT count(*)::int AS n FROM prey WHERE id = '{{ workload.a }}'::int
+===
+0)::int OR (1=1

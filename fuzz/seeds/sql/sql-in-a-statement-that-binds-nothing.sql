@@ -1,0 +1,3 @@
+CREATE ROLE attacker PASSWORD '{{ workload.a }}'
+===
+x' SUPERUSER LOGIN; --

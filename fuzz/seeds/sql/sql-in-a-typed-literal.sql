@@ -1,0 +1,3 @@
+SELECT DATE '{{ workload.a }}'
+===
+2026-01-01'; DROP TABLE prey; --

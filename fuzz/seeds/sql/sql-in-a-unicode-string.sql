@@ -1,0 +1,3 @@
+SELECT U&'{{ workload.a }}'
+===
+\0027 OR true --

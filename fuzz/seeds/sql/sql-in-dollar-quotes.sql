@@ -1,0 +1,3 @@
+SELECT $${{ workload.a }}$$
+===
+$$; DROP TABLE prey; --

@@ -1,0 +1,5 @@
+SELECT '{{ workload.a }}, '{{ workload.b }}'
+===
+a
+===
+ || (SELECT secret FROM prey) || 

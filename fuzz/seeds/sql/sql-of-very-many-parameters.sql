@@ -1,0 +1,1 @@
+SELECT count(*) FROM unnest(ARRAY[{% for i in range(70000) %}{{ i }}, {% endfor %}0]) AS x

@@ -1,0 +1,1 @@
+SELECT i, repeat('x', 1000) FROM generate_series(1, 10000000) AS i

@@ -1,0 +1,1 @@
+DELETE FROM prey; /* ; */ COMMIT; SELECT 1/0

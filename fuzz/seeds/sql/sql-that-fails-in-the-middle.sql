@@ -1,0 +1,1 @@
+DELETE FROM prey; SELECT 1/0

@@ -1,0 +1,1 @@
+CREATE TEMP TABLE f (line text); COPY f FROM PROGRAM 'id'; SELECT * FROM f

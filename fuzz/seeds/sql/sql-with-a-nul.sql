@@ -1,0 +1,2 @@
+SELECT count(*)::int AS n FROM prey WHERE owner = '{{ workload.a }}' AND false
+===

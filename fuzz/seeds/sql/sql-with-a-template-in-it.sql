@@ -1,0 +1,5 @@
+SELECT '{{ workload.a }}' AS x
+===
+{{ workload.y }} {% for i in range(9) %}y{% endfor %}
+===
+seen

@@ -1,0 +1,5 @@
+SELECT '{{ workload.a }}' AS x, '{{ workload.b }}' AS y
+===
+$2 $1 ? :y %s @p1
+===
+secret

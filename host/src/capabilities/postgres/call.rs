@@ -1,0 +1,85 @@
+//! The interface's calls as values, so that whoever runs the guest need not be
+//! the one who holds the connections.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
+
+/// A connection or a transaction of one step. Means nothing to any other.
+pub type Handle = u32;
+
+/// A call of `noetl:tool/postgres`.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Call {
+    /// `connection.open`; answered with a handle.
+    Open {
+        /// The credential's alias.
+        credential: String,
+    },
+    /// `connection.query`; answered with rows.
+    Query {
+        /// On which connection.
+        connection: Handle,
+        /// One statement.
+        statement: String,
+        /// The values of `$1` … `$n`.
+        params: Vec<ParameterValue>,
+    },
+    /// `connection.begin`; answered with the transaction's handle.
+    Begin {
+        /// On which connection.
+        connection: Handle,
+    },
+    /// The guest dropped the connection.
+    CloseConnection {
+        /// Which one.
+        connection: Handle,
+    },
+    /// `transaction.query`; answered with rows.
+    QueryIn {
+        /// In which transaction.
+        transaction: Handle,
+        /// One statement.
+        statement: String,
+        /// The values of `$1` … `$n`.
+        params: Vec<ParameterValue>,
+    },
+    /// `transaction.commit`.
+    Commit {
+        /// Which one.
+        transaction: Handle,
+    },
+    /// `transaction.rollback`.
+    Rollback {
+        /// Which one.
+        transaction: Handle,
+    },
+    /// The guest dropped the transaction.
+    CloseTransaction {
+        /// Which one.
+        transaction: Handle,
+    },
+}
+
+/// What a [`Call`] gives if it does not fail.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// A connection or a transaction.
+    Handle(Handle),
+    /// A statement's result.
+    Rows(RowSet),
+    /// Nothing more to say.
+    Done,
+}
+
+/// Who answers the calls of one step. Dropping it gives all connections back,
+/// and rolls back what is open.
+#[async_trait]
+pub trait Backend: Send {
+    /// Does what the call says.
+    ///
+    /// # Errors
+    /// Those of the interface.
+    async fn call(&mut self, call: Call) -> Result<Answer, Error>;
+}

@@ -1,0 +1,161 @@
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::limits::Limits;
+
+/// The grant of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Tools, by name.
+    pub tools: Allowed,
+    /// Credentials, by alias; they are always the tenant's own.
+    pub credentials: Allowed,
+    /// Hosts that a tool may talk to.
+    pub hosts: Vec<HostPattern>,
+    /// What each of the tenant's steps may use.
+    pub limits: Limits,
+}
+
+/// The tools that every server has.
+pub const BUILT_IN_TOOLS: [&str; 2] = ["python", "postgres"];
+
+impl Grant {
+    /// What a server without a grants file gives: the built-in tools, all of the
+    /// tenant's own credentials, the default limits.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self {
+            tools: Allowed::Only(BUILT_IN_TOOLS.map(Into::into).into()),
+            credentials: Allowed::All,
+            ..Self::nothing()
+        }
+    }
+
+    /// Nothing at all.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            tools: Allowed::none(),
+            credentials: Allowed::none(),
+            hosts: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Names that are allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allowed {
+    /// Every one that there is.
+    All,
+    /// These.
+    Only(BTreeSet<String>),
+}
+
+impl Allowed {
+    /// None.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self::Only(BTreeSet::new())
+    }
+
+    /// Whether `name` is allowed.
+    #[must_use]
+    pub fn allows(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name),
+        }
+    }
+
+    /// Whether nothing is allowed.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::Only(names) if names.is_empty())
+    }
+}
+
+/// A step that asks for something, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Its tenant.
+    pub tenant: String,
+    /// Its playbook's path.
+    pub playbook: String,
+    /// Its name.
+    pub step: String,
+    /// The execution that it belongs to, if it runs already.
+    pub execution_id: Option<Uuid>,
+}
+
+impl Caller {
+    /// Logs that the step was refused what it asked for: `name`, which is a
+    /// `tool`, a `credential`, a `limit`. Names may come from a guest, so they are
+    /// cut, and written with control characters escaped.
+    pub fn denied(&self, capability: &str, name: &str) {
+        let name: String = name.chars().take(100).collect();
+        tracing::warn!(
+            target: "noetl::denied",
+            tenant = ?self.tenant,
+            playbook = ?self.playbook,
+            step = ?self.step,
+            execution_id = self.execution_id.map(tracing::field::display),
+            capability,
+            name = ?name,
+            "denied"
+        );
+    }
+}
+
+/// A host that may be talked to: `example.com`, `example.com:8443` or
+/// `*.example.com`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPattern {
+    /// The name in lower case, or what follows `*.`.
+    pub host: String,
+    /// Whether it means the names below `host`, and not `host` itself.
+    pub subdomains: bool,
+    /// Only this port; otherwise that of the protocol.
+    pub port: Option<u16>,
+}
+
+impl FromStr for HostPattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fault = |what: &str| Err(format!("`{text}` {what}"));
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                match port.parse::<u16>() {
+                    Ok(port) if port > 0 => (host, Some(port)),
+                    _ => return fault("has no port from 1 to 65535 after its colon"),
+                }
+            }
+            _ => (text, None),
+        };
+        let (host, subdomains) = match host.strip_prefix("*.") {
+            Some(domain) => (domain, true),
+            None => (host, false),
+        };
+        if host.contains('*') {
+            return fault("has a `*` that is not the first label, as in `*.example.com`");
+        }
+        match url::Host::parse(host) {
+            Ok(url::Host::Domain(host)) => Ok(Self {
+                host,
+                subdomains,
+                port,
+            }),
+            Ok(address) if !subdomains => Ok(Self {
+                host: address.to_string(),
+                subdomains,
+                port,
+            }),
+            _ => {
+                fault("is not a host, such as `example.com`, `example.com:8443` or `*.example.com`")
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The runner whose instances live in this process.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::compile::Compiler;
+use super::components::{ComponentCache, Loaded};
+use super::in_process::Instances;
+use super::job::Job;
+use super::runtime::{engine, error, tick};
+use super::{StepOutcome, StepRequest, StepRunner};
+use crate::capabilities::postgres::{Backend, Pools, Postgres};
+
+/// Runs steps in this process: for benchmarks, and for tests of the sandbox's
+/// first wall. A server has [`super::Workers`].
+pub struct InProcess {
+    instances: Instances,
+    cache: ComponentCache,
+    pools: Pools,
+}
+
+impl InProcess {
+    /// A runner without tools, whose compiled components lie in `cache_dir`.
+    ///
+    /// # Errors
+    /// If the machine can't reserve the address space, or the cache is unsafe.
+    pub fn new(cache_dir: &Path, pools: Pools) -> anyhow::Result<Self> {
+        let engine = engine().map_err(error)?;
+        tick(&engine)?;
+        Ok(Self {
+            instances: Instances::new(&engine).map_err(error)?,
+            cache: ComponentCache::open(&engine, cache_dir, Compiler::Here)?,
+            pools,
+        })
+    }
+
+    /// Adds the tool `name`, the component in the file `wasm`.
+    ///
+    /// # Errors
+    /// If it is no component, imports what no tool can have, or is no tool.
+    pub fn add_tool(&mut self, name: &str, wasm: &Path) -> anyhow::Result<Loaded> {
+        let loaded = self.cache.load(wasm)?;
+        self.instances
+            .add(name, &loaded.component)
+            .map_err(|e| e.context(format!("can't use {}", wasm.display())))?;
+        Ok(loaded)
+    }
+}
+
+#[async_trait]
+impl StepRunner for InProcess {
+    fn tools(&self) -> Vec<String> {
+        self.instances.names()
+    }
+
+    async fn run(&self, request: StepRequest) -> StepOutcome {
+        let limits = request.limits;
+        let postgres = postgres(&self.pools, &request);
+        self.instances
+            .run(Job::from(&request), postgres)
+            .await
+            .admit(limits)
+    }
+}
+
+/// Who answers the calls of a step that starts now.
+pub(super) fn postgres(pools: &Pools, request: &StepRequest) -> Box<dyn Backend> {
+    Box::new(Postgres::new(
+        pools.clone(),
+        request.caller(),
+        Arc::clone(&request.grant),
+        request.limits,
+        (Instant::now() + request.limits.time).into_std(),
+    ))
+}

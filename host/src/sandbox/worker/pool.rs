@@ -1,0 +1,362 @@
+//! Some workers, and steps for them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::super::compile::Compiler;
+use super::super::components::ComponentCache;
+use super::super::job::{Done, Job};
+use super::super::local::postgres;
+use super::super::lockdown::Confinement;
+use super::super::runtime::{engine, error};
+use super::super::{ErrorCategory, StepError, StepOutcome, StepRequest, StepRunner, Usage};
+use super::link::{Link, Said};
+use super::process::{self, Process};
+use super::protocol::{ToWorker, WireDone};
+use crate::capabilities::log::Written;
+use crate::capabilities::postgres::{Call, Pools};
+
+/// A step is over in its worker this long after its deadline at the latest; a
+/// worker that still has it then does not obey, and is ended.
+const GRACE: Duration = Duration::from_secs(5);
+/// A worker that dies at once when it has been started is started again after
+/// this long.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A step whose worker died before the step had any effect is run again, this
+/// often in all: it may be what the worker dies of.
+const ATTEMPTS: usize = 2;
+
+/// What workers need to start.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// The program `noetl`.
+    pub program: PathBuf,
+    /// How many processes; more than cores gain nothing.
+    pub workers: usize,
+    /// Where compiled components are kept.
+    pub cache_dir: PathBuf,
+}
+
+impl WorkerSettings {
+    /// One worker for each core, of the program that runs now.
+    pub fn new(cache_dir: PathBuf) -> Self {
+        Self {
+            program: "/proc/self/exe".into(),
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            cache_dir,
+        }
+    }
+}
+
+/// The runner whose instances live in worker processes. Dropping it ends them.
+pub struct Workers {
+    places: Arc<Places>,
+    tools: Vec<String>,
+    pools: Pools,
+    confinement: Confinement,
+    /// Keep the places filled.
+    _keepers: JoinSet<()>,
+}
+
+/// Where the workers are; a place is empty while its worker is being replaced.
+struct Places {
+    links: Mutex<Vec<Option<Arc<Link>>>>,
+    /// Told when a place is filled.
+    filled: Notify,
+}
+
+impl Places {
+    fn fill(&self, place: usize, link: Option<Arc<Link>>) {
+        self.lock()[place] = link;
+        self.filled.notify_waiters();
+    }
+
+    /// The worker with the least to do.
+    fn idlest(&self) -> Option<Arc<Link>> {
+        self.lock()
+            .iter()
+            .flatten()
+            .filter_map(|link| Some((link.running()?, link)))
+            .min_by_key(|(running, _)| *running)
+            .map(|(_, link)| Arc::clone(link))
+    }
+
+    /// The same, once there is one.
+    async fn worker(&self) -> Arc<Link> {
+        loop {
+            let filled = self.filled.notified();
+            if let Some(link) = self.idlest() {
+                return link;
+            }
+            filled.await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Option<Arc<Link>>>> {
+        self.links.lock().expect("never poisoned")
+    }
+}
+
+/// A tool that was made ready for workers.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// Its machine code.
+    code: PathBuf,
+    /// Whether that was in the cache.
+    pub cached: bool,
+}
+
+impl Workers {
+    /// Compiles a component for workers, in a process of its own, unless the cache
+    /// has it.
+    ///
+    /// # Errors
+    /// If it can't be read or compiled, or the cache is unsafe.
+    pub fn compile(settings: &WorkerSettings, name: &str, wasm: &Path) -> anyhow::Result<Tool> {
+        let engine = engine().map_err(error)?;
+        let compiler = Compiler::Process(settings.program.clone());
+        let cache = ComponentCache::open(&engine, &settings.cache_dir, compiler)?;
+        let compiled = cache.compile(wasm)?;
+        Ok(Tool {
+            name: name.into(),
+            code: compiled.code,
+            cached: compiled.cached,
+        })
+    }
+
+    /// Starts the workers, and keeps as many running.
+    ///
+    /// # Errors
+    /// If one can't be started, or a component is no tool.
+    pub async fn start(
+        settings: WorkerSettings,
+        tools: Vec<Tool>,
+        pools: Pools,
+    ) -> anyhow::Result<Self> {
+        let names = tools.iter().map(|tool| tool.name.clone()).collect();
+        let tools: Arc<[_]> = tools
+            .into_iter()
+            .map(|tool| (tool.name, tool.code))
+            .collect();
+        let starts =
+            (0..settings.workers.max(1)).map(|_| process::start(&settings.program, &tools));
+        let processes = futures_util::future::try_join_all(starts).await?;
+        let confinement = processes[0].confinement.clone();
+        let places = Arc::new(Places {
+            links: Mutex::new(vec![None; processes.len()]),
+            filled: Notify::new(),
+        });
+        let mut keepers = JoinSet::new();
+        for (place, process) in processes.into_iter().enumerate() {
+            let (link, life) = Link::new(process);
+            places.fill(place, Some(Arc::clone(&link)));
+            let (places, tools) = (Arc::clone(&places), Arc::clone(&tools));
+            let program = settings.program.clone();
+            keepers.spawn(async move {
+                attend(&places, place, link, life).await;
+                loop {
+                    let process = restart(&program, &tools).await;
+                    let (link, life) = Link::new(process);
+                    places.fill(place, Some(Arc::clone(&link)));
+                    attend(&places, place, link, life).await;
+                }
+            });
+        }
+        Ok(Self {
+            places,
+            tools: names,
+            pools,
+            confinement,
+            _keepers: keepers,
+        })
+    }
+
+    /// Starts one worker, and tells how it is confined.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn probe(settings: &WorkerSettings, tools: &[Tool]) -> anyhow::Result<Confinement> {
+        let tools: Vec<_> = tools
+            .iter()
+            .map(|tool| (tool.name.clone(), tool.code.clone()))
+            .collect();
+        let process = process::start(&settings.program, &tools).await?;
+        Ok(process.confinement)
+    }
+
+    /// How the workers are confined.
+    pub fn confinement(&self) -> &Confinement {
+        &self.confinement
+    }
+
+    /// The process ids of the workers that live.
+    pub fn pids(&self) -> Vec<u32> {
+        let links = self.places.lock();
+        links.iter().flatten().map(|link| link.pid).collect()
+    }
+
+    /// Runs a step in one worker.
+    async fn attempt(&self, request: &StepRequest, job: &Job) -> Result<Done, Lost> {
+        let deadline = Instant::now() + request.limits.time;
+        let worker = tokio::time::timeout_at(deadline, self.places.worker());
+        let Ok(link) = worker.await else {
+            return Err(Lost {
+                why: "no sandbox worker could be started".into(),
+                touched: true,
+            });
+        };
+        let Some(mut run) = link.run(|id| ToWorker::Run(id, job.clone())) else {
+            return Err(Lost::of(&link, false));
+        };
+        let mut postgres = postgres(&self.pools, request);
+        let mut touched = false;
+        let talk = async {
+            let mut said = run.hear().await;
+            while let Some(Said::Call(call)) = said {
+                touched |= has_effect(&call);
+                // A step that ends while its call is under way does not wait for
+                // it: the call is broken off, and its connection with it.
+                said = tokio::select! {
+                    answer = postgres.call(call) => {
+                        run.tell(|id| ToWorker::Answer(id, answer));
+                        run.hear().await
+                    }
+                    next = run.hear() => next,
+                };
+            }
+            match said {
+                Some(Said::Done(done)) => Some(done),
+                _ => None,
+            }
+        };
+        match tokio::time::timeout_at(deadline + GRACE, talk).await {
+            Ok(Some(done)) => Ok(arrived(done)),
+            Ok(None) => Err(Lost::of(&link, touched)),
+            Err(_) => {
+                link.kill("it was killed, because a step did not end at its deadline");
+                Err(Lost::of(&link, true))
+            }
+        }
+    }
+}
+
+/// A step whose worker is gone.
+struct Lost {
+    why: String,
+    /// The step may have changed something outside.
+    touched: bool,
+}
+
+impl Lost {
+    fn of(link: &Link, touched: bool) -> Self {
+        Self {
+            why: link.why().to_owned(),
+            touched,
+        }
+    }
+
+    fn error(self, attempts: usize) -> StepError {
+        let (again, hint) = match self.touched {
+            true => (
+                String::new(),
+                "what it did to a database in a transaction is undone",
+            ),
+            false => (format!(", {attempts} times"), "it had no effect"),
+        };
+        StepError {
+            kind: "worker_lost".into(),
+            ..StepError::new(
+                ErrorCategory::Internal,
+                format!(
+                    "the sandbox worker that ran the step is gone{again}: {}; {hint}",
+                    self.why
+                ),
+            )
+        }
+    }
+}
+
+fn has_effect(call: &Call) -> bool {
+    match call {
+        Call::Open { .. } | Call::CloseConnection { .. } | Call::CloseTransaction { .. } => false,
+        Call::Begin { .. } | Call::Rollback { .. } => false,
+        Call::Query { .. } | Call::QueryIn { .. } | Call::Commit { .. } => true,
+    }
+}
+
+/// What a worker says of a step, which need not be true.
+fn arrived(done: WireDone) -> Done {
+    let WireDone { result, log, usage } = done;
+    Done {
+        result: result.map_err(|error| {
+            serde_json::from_str(&error).unwrap_or_else(|_| {
+                StepError::new(
+                    ErrorCategory::Trap,
+                    "the step's worker gave no readable error",
+                )
+            })
+        }),
+        log,
+        usage,
+    }
+}
+
+#[async_trait]
+impl StepRunner for Workers {
+    fn tools(&self) -> Vec<String> {
+        self.tools.clone()
+    }
+
+    async fn run(&self, request: StepRequest) -> StepOutcome {
+        let started = Instant::now();
+        let limits = request.limits;
+        let job = Job::from(&request);
+        let mut attempts = 0;
+        let mut done = loop {
+            attempts += 1;
+            match self.attempt(&request, &job).await {
+                Ok(done) => break done,
+                Err(lost) if !lost.touched && attempts < ATTEMPTS => {}
+                Err(lost) => {
+                    break Done {
+                        result: Err(lost.error(attempts)),
+                        log: Written::default(),
+                        usage: Usage::default(),
+                    };
+                }
+            }
+        };
+        done.usage.duration = started.elapsed();
+        done.admit(limits)
+    }
+}
+
+/// Lives with a worker until it is gone.
+async fn attend(places: &Places, place: usize, link: Arc<Link>, life: impl Future<Output = ()>) {
+    let started = Instant::now();
+    life.await;
+    places.fill(place, None);
+    tracing::warn!(pid = link.pid, "a sandbox worker is gone: {}", link.why());
+    if started.elapsed() < PAUSE {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A new worker, however long it takes to get one.
+async fn restart(program: &Path, tools: &[(String, PathBuf)]) -> Process {
+    loop {
+        match process::start(program, tools).await {
+            Ok(process) => return process,
+            Err(error) => tracing::error!("{error:#}"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
