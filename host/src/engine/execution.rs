@@ -162,7 +162,7 @@ impl<'a> Walk<'a> {
             &self.execution,
             step,
             action,
-            &self.scope,
+            &self.scope.for_step(),
         )?;
         self.journal.push(
             "step_started",
@@ -327,7 +327,7 @@ impl<'a> Walk<'a> {
             Next::Branches { branches, default } => {
                 let scope = match result {
                     Some(result) => self.scope.with_result(result),
-                    None => self.scope.clone(),
+                    None => self.scope.for_step(),
                 };
                 let mut taken = default;
                 for branch in branches {

@@ -1,17 +1,20 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use minijinja::machinery::{eval, make_string_output};
 use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind};
 
-use super::environment::{BASE, Captured, MARKER};
+use super::environment::{Captured, LENIENT, MARKER, STRICT};
 use super::inspect::{self, Dialect, Path};
-use super::{Scope, TemplateError};
+use super::{Scope, TemplateError, metered};
 
 /// Templates are small texts of people; this bounds what parsing one may cost.
 const MAX_SOURCE: usize = 256 * 1024;
 const NAME: &str = "template";
+const TOO_MUCH_WORK: &str = "the templates of this step do too much work together";
 
 /// A name that a template reads: `workload.client_ip` has the root `workload`
 /// and the attribute `client_ip`.
@@ -41,8 +44,6 @@ pub(crate) struct Compiled {
 }
 
 struct Inner {
-    strict: Environment<'static>,
-    lenient: Environment<'static>,
     source: String,
     facts: inspect::Facts,
 }
@@ -67,18 +68,10 @@ impl Compiled {
                 TemplateError::new("a template can't hold a NUL character").at(source, offset)
             );
         }
-        inspect::bounded(source, &BASE)?;
-        let mut strict = BASE.clone();
-        strict
-            .add_template_owned(NAME, source.to_owned())
-            .map_err(|error| explain(&error, source, &[]))?;
-        let (facts, paths) = inspect::facts(source, &strict, dialect)?;
-        let mut lenient = strict.clone();
-        lenient.set_undefined_behavior(UndefinedBehavior::Chainable);
+        inspect::bounded(source, &STRICT)?;
+        let (facts, paths) = inspect::facts(source, &STRICT, dialect)?;
         let compiled = Compiled {
             inner: Arc::new(Inner {
-                strict,
-                lenient,
                 source: source.to_owned(),
                 facts,
             }),
@@ -100,21 +93,37 @@ impl Compiled {
         scope: &Scope,
         undefined: Undefined,
     ) -> Result<(String, Vec<Value>), TemplateError> {
-        let env = match undefined {
-            Undefined::Strict => &self.inner.strict,
-            Undefined::Lenient => &self.inner.lenient,
+        let env: &Environment<'_> = match undefined {
+            Undefined::Strict => &STRICT,
+            Undefined::Lenient => &LENIENT,
         };
-        let mut captured = env
-            .get_template(NAME)
-            .and_then(|template| template.render_captured(scope.root()))
+        let spent = || TemplateError::new(TOO_MUCH_WORK).hint("do more of it in python steps");
+        scope.work().start().map_err(|()| spent())?;
+        let mut text = String::new();
+        let values = metered::compile(NAME, self.source(), env)
+            .and_then(|instructions| {
+                let blocks = BTreeMap::new();
+                let mut output = make_string_output(&mut text);
+                let (_, mut state) = eval(
+                    env,
+                    &instructions,
+                    scope.root(),
+                    &blocks,
+                    &mut output,
+                    AutoEscape::None,
+                )?;
+                let (used, _) = state.fuel_levels().unwrap_or_default();
+                scope.work().used(used);
+                let captured = state.get_extension_mut::<Captured>();
+                Ok(captured.map_or_else(Vec::new, |captured| std::mem::take(&mut captured.0)))
+            })
             .map_err(|error| explain(&error, self.source(), &self.facts().emits))?;
-        let values = captured.with_state_mut(|state| {
-            state
-                .get_extension_mut::<Captured>()
-                .map(|captured| std::mem::take(&mut captured.0))
-                .unwrap_or_default()
-        });
-        Ok((captured.into_output(), values))
+        let sized = values.iter().try_for_each(|value| scope.work().give(value));
+        sized.map_err(|message| match self.facts().emits.as_slice() {
+            [only] => self.error_at(only, message),
+            _ => TemplateError::new(message),
+        })?;
+        Ok((text, values))
     }
 
     /// An error about the expression at `emit`.
@@ -125,7 +134,7 @@ impl Compiled {
     }
 }
 
-fn explain(error: &Error, source: &str, emits: &[Range<usize>]) -> TemplateError {
+pub(super) fn explain(error: &Error, source: &str, emits: &[Range<usize>]) -> TemplateError {
     let detail = error.detail().unwrap_or_default();
     let message = match error.kind() {
         ErrorKind::OutOfFuel => {

@@ -6,7 +6,7 @@ use minijinja::value::{Value, ValueKind};
 use serde_json::{Map, Number, Value as Json};
 
 /// How deep a value may nest: as deep as serde_json reads.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 pub(crate) fn from_json(json: &Json) -> Value {
     match json {
@@ -34,18 +34,21 @@ pub(crate) fn from_map(map: &Map<String, Json>) -> Value {
 /// The memory that a value takes once it is converted; rather more than less,
 /// which a test holds against what is really allocated.
 pub(crate) fn bytes(json: &Json) -> usize {
-    const VALUE: usize = 32;
-    const OWNER: usize = 64;
     match json {
-        Json::Null | Json::Bool(_) | Json::Number(_) => VALUE,
-        Json::String(text) => OWNER + text.len(),
-        Json::Array(items) => OWNER + items.iter().map(bytes).sum::<usize>(),
+        Json::Null | Json::Bool(_) | Json::Number(_) => SCALAR_BYTES,
+        Json::String(text) => OWNER_BYTES + text.len(),
+        Json::Array(items) => OWNER_BYTES + items.iter().map(bytes).sum::<usize>(),
         Json::Object(map) => {
-            let entry = |(key, value): (&String, &Json)| 2 * OWNER + key.len() + bytes(value);
-            OWNER + map.iter().map(entry).sum::<usize>()
+            let entry = |(key, value): (&String, &Json)| OWNER_BYTES + key.len() + bytes(value);
+            OWNER_BYTES + map.iter().map(entry).sum::<usize>()
         }
     }
 }
+
+/// What a number, and what a text, list, object or object's key takes beside
+/// what is in it.
+pub(super) const SCALAR_BYTES: usize = 32;
+pub(super) const OWNER_BYTES: usize = 80;
 
 /// The JSON of a value; undefined parts read as null. The error says why not.
 pub(crate) fn to_json(value: &Value) -> Result<Json, String> {

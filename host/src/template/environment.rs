@@ -8,9 +8,9 @@ use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior};
 
 use super::{convert, methods};
 
-/// One unit pays for an instruction or 64 bytes; this much is some tens of
-/// milliseconds and some tens of MiB at the very most.
-const FUEL: u64 = 250_000;
+/// One unit pays for an instruction or 64 bytes; this much is some tenths of a
+/// second and some tens of MiB at the very most.
+pub(crate) const FUEL: u64 = 250_000;
 const RECURSION_LIMIT: usize = 100;
 
 /// Functions that an expression may call.
@@ -24,15 +24,23 @@ pub(crate) struct Captured(pub Vec<Value>);
 /// and data is never written to the output, so nothing can imitate it.
 pub(crate) const MARKER: char = '\0';
 
-/// The environment that every template clones: no loader, no includes, bounded.
-pub(crate) static BASE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+/// The environment in which what is undefined is an error, unless it is only
+/// asked for truth or `is defined`.
+pub(crate) static STRICT: LazyLock<Environment<'static>> =
+    LazyLock::new(|| environment(UndefinedBehavior::SemiStrict));
+/// The one in which it stays undefined, however deep the access goes.
+pub(crate) static LENIENT: LazyLock<Environment<'static>> =
+    LazyLock::new(|| environment(UndefinedBehavior::Chainable));
+
+/// No loader, no includes, bounded.
+fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     let mut env = Environment::new();
     env.set_fuel(Some(FUEL));
     env.set_recursion_limit(RECURSION_LIMIT);
     if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
         env.set_syntax(syntax);
     }
-    env.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    env.set_undefined_behavior(undefined);
     // Debug mode is what makes an error know the place in the source.
     env.set_debug(true);
     // `namespace` would let a loop build nesting without end.
@@ -41,6 +49,7 @@ pub(crate) static BASE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     for name in ["safe", "escape", "e", "pprint"] {
         env.remove_filter(name);
     }
+    env.add_filter("trim", trim);
     env.add_filter("tojson", tojson);
     env.add_filter("b64encode", b64encode);
     env.add_filter("b64decode", b64decode);
@@ -57,7 +66,7 @@ pub(crate) static BASE: LazyLock<Environment<'static>> = LazyLock::new(|| {
         out.write_str("\0").map_err(Error::from)
     });
     env
-});
+}
 
 /// A value that is to stand in SQL as a quoted identifier.
 #[derive(Debug)]
@@ -77,6 +86,11 @@ fn ident(value: &Value) -> Result<Value, Error> {
         Some(name) if name.contains('\0') => invalid("an identifier can't hold a NUL character"),
         Some(name) => Ok(Value::from_object(Ident(name.to_owned()))),
     }
+}
+
+fn trim(text: &str, chars: Option<&str>) -> String {
+    let chars = methods::Chars::new(chars);
+    text.trim_matches(|c| chars.has(c)).to_owned()
 }
 
 fn tojson(value: &Value) -> Result<String, Error> {

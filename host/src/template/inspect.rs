@@ -89,7 +89,7 @@ pub(crate) fn facts(
     dialect: Dialect,
 ) -> Result<(Facts, Vec<Path>), TemplateError> {
     let tree = parse(source, "template", env.syntax().clone())
-        .map_err(|error| TemplateError::new(error.to_string()))?;
+        .map_err(|error| super::compiled::explain(&error, source, &[]))?;
     let Stmt::Template(template) = &tree else {
         return Err(TemplateError::new("not a template"));
     };
@@ -161,6 +161,9 @@ impl Walk<'_> {
             Stmt::EmitExpr(emit) => {
                 self.emits.push(range(emit.span()));
                 self.expression(&emit.expr, self.dialect == Dialect::Sql)
+            }
+            Stmt::ForLoop(each) if each.recursive => {
+                Err(self.unsupported(each.span(), "for … recursive"))
             }
             Stmt::ForLoop(each) => {
                 self.branches += 1;

@@ -1,7 +1,12 @@
 //! The methods of Python's `dict` and `str` that people write in templates.
 
+use std::collections::HashSet;
+
 use minijinja::value::{Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
+
+/// Bytes of a text that a unit of fuel pays for.
+const BYTES_PER_FUEL: u64 = 64;
 
 /// Methods that exist on a text or an object.
 pub(crate) const NAMES: [&str; 13] = [
@@ -30,6 +35,21 @@ pub(crate) fn call(
         ValueKind::Map => on_map(state, value, method, args),
         ValueKind::String => on_text(state, value, method, args),
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
+    }
+}
+
+/// Characters to strip off: blanks, if none are named.
+pub(crate) struct Chars(Option<HashSet<char>>);
+
+impl Chars {
+    pub(crate) fn new(chars: Option<&str>) -> Self {
+        Self(chars.map(|chars| chars.chars().collect()))
+    }
+
+    pub(crate) fn has(&self, c: char) -> bool {
+        self.0
+            .as_ref()
+            .map_or_else(|| c.is_whitespace(), |chars| chars.contains(&c))
     }
 }
 
@@ -63,9 +83,11 @@ fn on_map(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Res
 
 fn on_text(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     let text = value.as_str().unwrap_or_default();
+    state.consume_fuel(text.len() as u64 / BYTES_PER_FUEL)?;
     let strip = |args: &[Value], start: bool, end: bool| -> Result<Value, Error> {
         let (chars,): (Option<&str>,) = from_args(args)?;
-        let drop = |c: char| chars.map_or_else(|| c.is_whitespace(), |chars| chars.contains(c));
+        let chars = Chars::new(chars);
+        let drop = |c: char| chars.has(c);
         let text = if start {
             text.trim_start_matches(drop)
         } else {

@@ -8,6 +8,8 @@ mod convert;
 mod environment;
 mod error;
 mod inspect;
+mod measure;
+mod metered;
 mod methods;
 mod scope;
 pub mod sql;

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
 
 use minijinja::Environment;
@@ -7,6 +8,9 @@ use minijinja::value::{Enumerator, Object, Value};
 use serde_json::{Map, Value as Json};
 
 use super::convert;
+use super::environment::FUEL;
+use super::measure::{self, Unmeasured};
+use super::metered::{self, Meters};
 
 /// What expressions see: `workload`, `vars`, `result`, `execution_id` and the
 /// earlier steps by name. Cloning costs two reference counts; a value is
@@ -15,6 +19,55 @@ use super::convert;
 pub struct Scope {
     names: Arc<HashMap<String, Sized>>,
     vars: Arc<Vars>,
+    work: Arc<Work>,
+}
+
+/// What the templates that share a scope have done. They are those of one step.
+#[derive(Debug)]
+pub(crate) struct Work {
+    fuel: AtomicU64,
+    bytes: AtomicUsize,
+}
+
+/// What the templates of a step may do together: as much as this many that do
+/// all that one may.
+const STEP_FUEL: u64 = 4 * FUEL;
+/// What all of a step's templates may give, in bytes of memory.
+const STEP_BYTES: usize = 64 << 20;
+
+impl Default for Work {
+    fn default() -> Self {
+        Self {
+            fuel: AtomicU64::new(STEP_FUEL),
+            bytes: AtomicUsize::new(STEP_BYTES),
+        }
+    }
+}
+
+impl Work {
+    /// Whether one more template may run.
+    pub(crate) fn start(&self) -> Result<(), ()> {
+        (self.fuel.load(Relaxed) > 0).then_some(()).ok_or(())
+    }
+
+    pub(crate) fn used(&self, fuel: u64) {
+        let left = self.fuel.load(Relaxed);
+        self.fuel.store(left.saturating_sub(fuel), Relaxed);
+    }
+
+    /// Counts a value that a template gives.
+    pub(crate) fn give(&self, value: &Value) -> Result<(), String> {
+        let mut left = self.bytes.load(Relaxed);
+        let taken = measure::take(value, &mut left);
+        self.bytes.store(left, Relaxed);
+        taken.map_err(|why| match why {
+            Unmeasured::TooLarge => format!(
+                "what the templates of this step give takes more than {STEP_BYTES} bytes in memory, their limit"
+            ),
+            Unmeasured::TooDeep => format!("the value nests deeper than {} levels", convert::MAX_DEPTH),
+            Unmeasured::Broken(message) => message,
+        })
+    }
 }
 
 /// A value with the memory that it takes.
@@ -75,9 +128,23 @@ impl Scope {
     /// A copy of this scope with `result` in it, as `vars` and `next` see it.
     #[must_use]
     pub fn with_result(&self, result: &Json) -> Self {
-        let mut scope = self.clone();
+        let mut scope = self.for_step();
         scope.set("result", result);
         scope
+    }
+
+    /// A copy of this scope for the templates of another step, which have done
+    /// nothing yet.
+    #[must_use]
+    pub fn for_step(&self) -> Self {
+        Self {
+            work: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn work(&self) -> &Work {
+        &self.work
     }
 
     /// The memory that its values take, in bytes: an estimate, not too low.
@@ -92,6 +159,7 @@ impl Scope {
         Value::from_object(Root {
             names: self.names.clone(),
             vars: Value::from_dyn_object(self.vars.clone()),
+            meters: Meters::new(),
         })
     }
 }
@@ -99,6 +167,7 @@ impl Scope {
 struct Root {
     names: Arc<HashMap<String, Sized>>,
     vars: Value,
+    meters: Meters,
 }
 
 // Names only: an error of the template engine may print what it looked into.
@@ -112,6 +181,8 @@ impl Object for Root {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
             "vars" => Some(self.vars.clone()),
+            metered::WHOLE => Some(self.meters.whole.clone()),
+            metered::TEXT => Some(self.meters.text.clone()),
             name => self.names.get(name).map(|sized| sized.value.clone()),
         }
     }
