@@ -159,14 +159,23 @@ impl App {
                 "the sandbox workers are {confinement}; --require-isolation wants all of it"
             );
         }
+        Ok(Self::assemble(store, pools, runner, &config))
+    }
+
+    fn assemble(
+        store: Store,
+        pools: Pools,
+        runner: impl StepRunner + 'static,
+        config: &AppConfig,
+    ) -> Self {
         let ServiceLimits {
             http,
             counts,
             execution,
             steps,
         } = config.limits;
-        let runner: Arc<dyn StepRunner> = Arc::new(Queued::new(runner, steps));
-        Ok(Self {
+        let runner = Arc::new(Queued::new(runner, steps));
+        Self {
             inner: Arc::new(Inner {
                 engine: Engine::new(runner, store.clone(), Arc::clone(&grants), execution),
                 store,
@@ -178,7 +187,7 @@ impl App {
                 plans: Mutex::new(LruCache::new(PLANS)),
                 executions: TaskTracker::new(),
             }),
-        })
+        }
     }
 
     /// What the tenants may use.
@@ -468,4 +477,83 @@ pub(crate) fn tools(dir: &std::path::Path) -> anyhow::Result<Vec<(String, PathBu
         );
     }
     Ok(tools)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sqlx::{Connection, PgConnection};
+
+    use super::*;
+    use crate::sandbox::{StepOutcome, StepRequest};
+
+    /// A runner that breaks.
+    struct Breaks;
+
+    #[async_trait::async_trait]
+    impl StepRunner for Breaks {
+        fn tools(&self) -> Vec<String> {
+            vec!["python".into()]
+        }
+
+        async fn run(&self, _: StepRequest) -> StepOutcome {
+            panic!("the runner broke");
+        }
+    }
+
+    async fn store() -> Store {
+        let base = std::env::var("NOETL_TEST_DATABASE_URL")
+            .expect("NOETL_TEST_DATABASE_URL names a PostgreSQL to test with; `make test` sets it");
+        let name = format!("t_{}", Uuid::new_v4().simple());
+        let mut connection = PgConnection::connect(&base).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let (server, _) = base.rsplit_once('/').unwrap();
+        Store::connect(&format!("{server}/{name}")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_execution_that_breaks_is_marked_as_failed() {
+        let store = store().await;
+        let config = AppConfig {
+            database_url: String::new(),
+            components: PathBuf::new(),
+            cache_dir: PathBuf::new(),
+            dev: false,
+            limits: ServiceLimits::default(),
+        };
+        let credentials = Arc::new(StoredCredentials(store.clone()));
+        let pools = Pools::new(credentials, PoolSettings::default());
+        let app = App::assemble(store, pools, Breaks, &config);
+        let yaml = "apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: breaks, path: test/breaks}
+workflow:
+  - step: start
+    next: [{step: one}]
+  - step: one
+    tool: python
+    code: |
+      def main(): pass
+";
+        app.register("breaks.yaml", yaml).await.unwrap();
+        let admitted = app.admit(DEFAULT_TENANT).unwrap();
+        let problem = app
+            .execute(admitted, "test/breaks", json!({}), None)
+            .await
+            .unwrap_err()
+            .to_json();
+        assert_eq!(problem["type"], "urn:noetl:problem:internal");
+        let id = problem["execution_id"].as_str().unwrap().parse().unwrap();
+        let record = app.inner.store.execution(DEFAULT_TENANT, id).await;
+        let record = json!(record.unwrap().unwrap());
+        assert_eq!(record["status"], "failed", "{record:#}");
+        assert_eq!(record["error"]["kind"], "internal");
+        let events: Vec<_> = record["events"].as_array().unwrap().iter().collect();
+        assert_eq!(events.last().unwrap()["event"], "execution_finished");
+        assert_eq!(events[1]["event"], "step_started");
+        assert!(app.drain(Duration::from_secs(10)).await, "nothing runs on");
+    }
 }

@@ -55,3 +55,14 @@ fn base() -> String {
     std::env::var("NOETL_TEST_DATABASE_URL")
         .expect("NOETL_TEST_DATABASE_URL names a PostgreSQL to test with; `make test` sets it")
 }
+
+/// The one value that a query gives.
+pub async fn scalar<T>(connection: &mut PgConnection, query: &'static str) -> T
+where
+    T: sqlx::Type<sqlx::Postgres> + for<'r> sqlx::Decode<'r, sqlx::Postgres> + Send + Unpin,
+{
+    sqlx::query_scalar(query)
+        .fetch_one(connection)
+        .await
+        .expect("the query gives a value")
+}

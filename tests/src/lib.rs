@@ -9,7 +9,7 @@ mod process;
 mod server;
 mod token;
 
-pub use database::Database;
+pub use database::{Database, scalar};
 pub use process::Process;
 pub use server::{Log, Reply, Server, noetl, root};
 pub use token::token;

@@ -111,16 +111,33 @@ impl Server {
         Self::start_with(store, demo).await
     }
 
-    /// Starts a server on these databases.
-    pub async fn start_with(store: Database, demo: Database) -> Self {
-        Self::start_with_arguments(store, demo, &[]).await
+    /// Starts a server with these flags beside the usual ones.
+    pub async fn start_limited(flags: &[&str]) -> Self {
+        let store = Database::create().await;
+        let demo = Database::create().await;
+        Self::start_as(store, demo, flags, None).await
     }
 
-    /// Starts a server on these databases, with more arguments.
-    pub async fn start_with_arguments(store: Database, demo: Database, arguments: &[&str]) -> Self {
+    /// Starts a server on these databases.
+    pub async fn start_with(store: Database, demo: Database) -> Self {
+        Self::start_as(store, demo, &[], None).await
+    }
+
+    /// Starts a server with these flags, and with the tools in `components`, if
+    /// they are not the usual ones.
+    pub async fn start_as(
+        store: Database,
+        demo: Database,
+        flags: &[&str],
+        components: Option<&Path>,
+    ) -> Self {
         let playbooks =
             std::env::var("NOETL_TEST_PLAYBOOKS").unwrap_or_else(|_| "playbooks".into());
-        let mut child = noetl()
+        let mut command = noetl();
+        if let Some(components) = components {
+            command.env("NOETL_COMPONENTS", components);
+        }
+        let mut child = command
             .args([
                 "serve",
                 "--dev",
@@ -129,7 +146,7 @@ impl Server {
                 "--playbooks",
                 &playbooks,
             ])
-            .args(arguments)
+            .args(flags)
             .env("DATABASE_URL", &store.url)
             .env("NOETL_MASTER_KEY", MASTER_KEY)
             .stdout(Stdio::piped())
@@ -190,6 +207,11 @@ impl Server {
     pub async fn kill(mut self) -> (Database, Database) {
         self.child.kill().await.expect("the server can be killed");
         (self.store, self.demo)
+    }
+
+    /// The address that it listens on.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// Sends a request with a JSON body.

@@ -28,6 +28,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // The database's texts can't hold it.
+        if parts.uri.path().contains("%00") {
+            return Err(Problem::bad_request("a path can't hold a NUL character"));
+        }
         axum::extract::Path::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(parameters)| Self(parameters))

@@ -27,7 +27,7 @@ impl Granted {
             tools.to_str().expect("a text"),
         ];
         let (store, demo) = (Database::create().await, Database::create().await);
-        let server = Server::start_with_arguments(store, demo, &arguments).await;
+        let server = Server::start_as(store, demo, &arguments, None).await;
         Self { server, dir }
     }
 

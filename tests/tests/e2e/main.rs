@@ -13,5 +13,7 @@ mod postgres;
 mod python;
 mod sandbox;
 mod secrets;
+mod service;
+mod service_http;
 mod sql_text;
 mod workers;
