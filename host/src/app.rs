@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use lru::LruCache;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -65,6 +66,9 @@ pub struct ServiceLimits {
 /// Playbooks that are kept ready to run.
 const PLANS: NonZeroUsize = NonZeroUsize::new(500).expect("not zero");
 
+/// Playbooks that are parsed at once.
+const PARSING: usize = 2;
+
 /// The whole service. Clones share it.
 #[derive(Clone)]
 pub struct App {
@@ -80,6 +84,7 @@ pub(crate) struct Inner {
     admission: Arc<Admission>,
     pools: Pools,
     plans: Mutex<LruCache<String, (i32, Arc<Plan>)>>,
+    parsing: Semaphore,
     executions: TaskTracker,
 }
 
@@ -185,6 +190,7 @@ impl App {
                 admission: Admission::new(counts),
                 pools,
                 plans: Mutex::new(LruCache::new(PLANS)),
+                parsing: Semaphore::new(PARSING),
                 executions: TaskTracker::new(),
             }),
         }
@@ -202,7 +208,10 @@ impl App {
     /// If it has mistakes or asks for what its tenant may not have, or the store
     /// fails.
     pub async fn register(&self, file: &str, text: &str) -> Result<Registered, RegisterError> {
-        let playbook = self.parse(file, text).map_err(RegisterError::Invalid)?;
+        let playbook = self
+            .parse(file, text)
+            .await
+            .map_err(RegisterError::Invalid)?;
         playbook
             .check_grant(DEFAULT_TENANT, &self.inner.grants.of(DEFAULT_TENANT))
             .map_err(RegisterError::Invalid)?;
@@ -393,6 +402,7 @@ impl App {
             .ok_or_else(|| Problem::no_playbook(path))?;
         let playbook = self
             .parse(&stored.file, &stored.content)
+            .await
             .map_err(|e| Problem::invalid_playbook(&e))?;
         let plan = Arc::new(Plan::new(playbook));
         self.plans().put(path.into(), (version, Arc::clone(&plan)));
@@ -403,8 +413,16 @@ impl App {
         self.inner.plans.lock().expect("no panic while it is held")
     }
 
-    fn parse(&self, file: &str, text: &str) -> Result<playbook::Playbook, Diagnostics> {
-        playbook::parse(file, text, &self.inner.engine.tools())
+    /// A large playbook takes a while, in which this thread can't serve others.
+    async fn parse(&self, file: &str, text: &str) -> Result<playbook::Playbook, Diagnostics> {
+        let _turn = self.inner.parsing.acquire().await.expect("never closed");
+        let (file, text) = (file.to_owned(), text.to_owned());
+        let tools = self.inner.engine.tools();
+        let parsing = move || playbook::parse(&file, &text, &tools);
+        match tokio::task::spawn_blocking(parsing).await {
+            Ok(parsed) => parsed,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     /// The HTTP service.

@@ -796,3 +796,49 @@ fn garbage_never_panics() {
         }
     }
 }
+
+#[test]
+fn a_hostile_file_gets_a_short_answer() {
+    let head = "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {name: a, path: a}\n";
+    let lost = |i: usize| {
+        let name = format!("{}{i}", "a".repeat(90));
+        format!("  - step: {name}\n    next: [{{step: {name}x}}]\n")
+    };
+    let steps: String = (0..900).map(lost).collect();
+    let laughs: String = ('a'..'i')
+        .zip('b'..'j')
+        .map(|(below, name)| {
+            let nine = format!("*{below},").repeat(9);
+            format!("{name}: &{name} [{nine}]\n")
+        })
+        .collect();
+    for text in [
+        format!("{head}workflow:\n{steps}"),
+        format!("{head}a: &a [x,x,x,x,x,x,x,x,x]\n{laughs}"),
+        format!(
+            "{head}workload:\n  a: &a \"{}\"\n  b: [{}]\n",
+            "x".repeat(900_000),
+            "*a,".repeat(99)
+        ),
+        "[".repeat(1_000_000),
+        "{a: ".repeat(250_000),
+        "- ".repeat(500_000),
+        "? ".repeat(500_000),
+        "---\n".repeat(250_000),
+        "*a ".repeat(300_000),
+        format!("a: {}", "9".repeat(1_000_000)),
+        format!("a: {}.0", "9".repeat(1_000_000)),
+        format!("{}: 1", "k".repeat(900)),
+        format!("\"{}\": 1", "k".repeat(900_000)),
+        format!("? \"{}\"\n: 1", "k".repeat(900_000)),
+        format!("{head}workflow: [{}]", "x,".repeat(19_000)),
+        format!("{head}{}", "\0"),
+    ] {
+        let told = parse("f.yaml", &text, &["python"])
+            .expect_err("it is no playbook")
+            .to_string();
+        let shown = &text[..text.len().min(100)];
+        assert!(told.starts_with("f.yaml:"), "{shown}: {told}");
+        assert!(told.len() < 50_000, "{shown}: {} bytes", told.len());
+    }
+}

@@ -21,19 +21,24 @@ pub use scope::Scope;
 pub use sql::{Parameter, SqlTemplate, Statement};
 pub use value::{Template, ValueTemplate};
 
+/// Longer names are not compared: that takes the product of their lengths, for
+/// each name that is known.
+const MAX_COMPARED: usize = 40;
+
 /// The name in `known` that is most likely meant by `name`, if one is near.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let length = |name: &str| name.chars().count();
-    let (own, limit) = (length(name), (length(name) / 3).clamp(1, 3));
-    // Comparing costs the product of both lengths: what is too long for a slip,
-    // or too long or short to be meant, is not compared.
+    let length = name.chars().count();
+    let limit = (length / 3).clamp(1, 3);
+    if length > MAX_COMPARED {
+        return None;
+    }
+    let name = name.to_lowercase();
     known
         .into_iter()
-        .filter(|candidate| own <= 100 && length(candidate).abs_diff(own) <= limit)
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| {
-            let distance =
-                strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+            let distance = strsim::osa_distance(&name, &candidate.to_lowercase());
             (distance, candidate)
         })
         .filter(|(distance, _)| *distance <= limit)

@@ -294,10 +294,99 @@ fn work_is_bounded() {
         "{{ 'a' * 1000000000 }}",
         "{{ [1] * 1000000000 }}",
         "{{ range(1000000000) | list }}",
-        "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+        "{{ '%1000000000d' | format(1) }}",
+        "{{ 'a\nb' | indent(1000000000) }}",
+        "{{ range(99999) | join('x' * 100000) }}",
+        "{{ ('a' * 100000) | replace('', 'b' * 100000) }}",
+        "{{ [1] | batch(1000000000, 'x') | list }}",
+        "{{ [1] | slice(1000000000) | list }}",
+        "{{ 9**9**9 }}",
+        "{{ ('9' * 1000000) | int }}",
+        "{% for a in 'x' * 10000000 %}{% endfor %}",
+        "{% set a = 'x' * 4000000 %}{% set b = 'x' * 4000000 %}{% for i in range(30000) %}{% if a == b %}{% endif %}{% endfor %}",
+        "{% set a = 'x' * 4000000 %}{% for i in range(30000) %}{% if a[3999999] %}{% endif %}{% endfor %}",
+        "{% set a = 'x' * 4000000 %}{% for i in range(30000) %}{% for c in a %}{% break %}{% endfor %}{% endfor %}",
+        "{% set a = 'x' * 4000000 %}{% for i in range(30000) %}{% set b = {a: 1} %}{% endfor %}",
     ] {
         let error = failure(source, json!({}));
         assert!(!error.message.is_empty());
+    }
+    // With many characters to strip, each is not looked for among all of them.
+    for source in [
+        "{{ ('a' * 3000000) | trim('b' * 1000000 ~ 'a') }}",
+        "{{ ('a' * 3000000).strip('b' * 1000000 ~ 'a') }}",
+    ] {
+        assert_eq!(render(source, json!({})), json!(""), "{source}");
+    }
+}
+
+#[test]
+fn usual_work_on_much_data_is_not_refused() {
+    let rows: Vec<Json> = (0..5000)
+        .map(|i| json!({"id": i, "name": "somebody", "ok": i % 2 == 0}))
+        .collect();
+    let data = json!({"workload": {"rows": rows, "file": "x".repeat(4_000_000), "s": 1}});
+    for source in [
+        "{{ workload.rows | length }}",
+        "{{ workload.rows }}",
+        "{{ workload.rows | tojson }}",
+        "{{ workload.file }}",
+        "{{ workload.file | b64encode }}",
+        "{{ workload.rows | selectattr('ok') | map(attribute='id') | list }}",
+        "{% for row in workload.rows %}{{ row.id }} of {{ workload.rows | length }}: {{ workload.rows[loop.index0].name }};{% endfor %}",
+        "{% for row in workload.rows %}{% if row.name == 'somebody' and row.id in [1, 2, 3] %}{{ row.name ~ row.id }}{% endif %}{% endfor %}",
+        "{{ workload.file == 'x' or workload.file is startingwith 'y' }}",
+    ] {
+        render(source, data.clone());
+    }
+}
+
+#[test]
+fn what_a_template_sees_is_its_own_data() {
+    let data = json!({"workload": {"a": 1}});
+    for source in [
+        "{{ self }}",
+        "{{ __class__ }}",
+        "{{ workload.__class__ }}",
+        "{{ workload['__class__'] }}",
+        "{{ ''.__class__ }}",
+        "{{ workload | attr('__class__') }}",
+        "{{ caller }}",
+        "{{ env }}",
+        "{{ config }}",
+        "{{ loop }}",
+        "{{ super }}",
+        "{{ namespace }}",
+    ] {
+        let error = failure(source, data.clone());
+        assert!(error.message.contains("not defined"), "{source}: {error}");
+    }
+    for source in [
+        "{{ workload['@whole'] }}",
+        "{{ self.x() }}",
+        "{{ super() }}",
+        "{{ debug() }}",
+        "{{ namespace() }}",
+        "{{ lipsum() }}",
+        "{{ open('/etc/passwd') }}",
+        "{{ range.__globals__ }}",
+        "{{ @whole }}",
+        "{% import 'x' as y %}",
+        "{% from 'x' import y %}",
+        "{% include '/etc/passwd' %}",
+        "{% extends 'x' %}",
+        "{% for x in [1] recursive %}{% endfor %}",
+        "{% do x() %}",
+        "{% filter upper %}x{% endfilter %}",
+        "{% autoescape true %}x{% endautoescape %}",
+        "{% call x() %}{% endcall %}",
+        "{% macro x() %}{{ x() }}{% endmacro %}",
+        "{% block x %}{% endblock %}",
+    ] {
+        let failed = Template::compile(source)
+            .and_then(|template| template.render(&scope(data.clone())))
+            .is_err();
+        assert!(failed, "{source}");
     }
 }
 

@@ -44,6 +44,16 @@ impl Added<'_> {
     }
 }
 
+/// The file may hold names and numbers of any length.
+const MAX_TEXT: usize = 1000;
+
+fn shorten(text: &mut String) {
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        text.push('…');
+    }
+}
+
 impl Report {
     pub(crate) fn new(file: &str) -> Self {
         Report {
@@ -148,7 +158,10 @@ impl Report {
         // An alias or a task used twice must not tell the same thing twice.
         let mut seen: Vec<Diagnostic> = Vec::new();
         self.found.sort_by_key(|found| (found.line, found.column));
-        for found in self.found {
+        for mut found in self.found {
+            shorten(&mut found.message);
+            found.field.as_mut().map(shorten);
+            found.hint.as_mut().map(shorten);
             if !seen.contains(&found) {
                 seen.push(found);
             }

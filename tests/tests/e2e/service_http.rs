@@ -388,11 +388,9 @@ async fn a_connection_that_waits_makes_room_for_one_that_works() {
         silent.push(stream);
     }
     for _ in 0..5 {
-        let fresh = exchange(
-            &server,
-            format!("GET /health HTTP/1.1\r\n{CLOSE}\r\n").as_bytes(),
-        );
-        assert_eq!(statuses(&fresh.await), ["200"]);
+        let request = format!("GET /health HTTP/1.1\r\n{CLOSE}\r\n");
+        let fresh = exchange(&server, request.as_bytes()).await;
+        assert_eq!(statuses(&fresh), ["200"]);
     }
     for mut stream in silent.drain(..40) {
         assert_eq!(rest(&mut stream).await, "", "it made room");
