@@ -120,11 +120,12 @@ impl Problem {
             "bad-request",
             "The request can't be read",
             StatusCode::BAD_REQUEST,
-            detail,
+            brief(&detail.into(), MAX_DETAIL),
         )
     }
 
     pub(super) fn unreadable(status: StatusCode, detail: impl Into<String>) -> Self {
+        let detail = brief(&detail.into(), MAX_DETAIL);
         Self::new("bad-request", "The request can't be read", status, detail)
     }
 
@@ -238,6 +239,9 @@ impl Problem {
         problem
     }
 }
+
+/// Characters of a text that may hold whatever a client sent.
+const MAX_DETAIL: usize = 1000;
 
 const TOO_MUCH: &str = "Too much at once";
 

@@ -6,16 +6,17 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -130,12 +131,11 @@ async fn answer(
         false => Problem::bad_request("an HTTP/1.1 request has exactly one Host header field")
             .into_response(),
     };
-    let answered = Answered(connection);
     Ok(response.map(|body| {
-        Body::new(body.map_frame(move |frame| {
-            let _until_the_last = &answered;
-            frame
-        }))
+        Body::new(Answer {
+            body,
+            _answered: Answered(connection),
+        })
     }))
 }
 
@@ -145,7 +145,32 @@ fn names_one_host(request: &Request) -> bool {
     hosts == 1 || hosts == 0 && request.version() < Version::HTTP_11
 }
 
-/// Lives as long as an answer's body.
+/// An answer's body, with which the connection's work ends.
+struct Answer {
+    body: Body,
+    _answered: Answered,
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 struct Answered(Connection);
 
 impl Drop for Answered {

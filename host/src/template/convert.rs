@@ -48,7 +48,7 @@ pub(crate) fn bytes(json: &Json) -> usize {
 /// What a number, and what a text, list, object or object's key takes beside
 /// what is in it.
 pub(super) const SCALAR_BYTES: usize = 32;
-pub(super) const OWNER_BYTES: usize = 80;
+pub(super) const OWNER_BYTES: usize = 112;
 
 /// The JSON of a value; undefined parts read as null. The error says why not.
 pub(crate) fn to_json(value: &Value) -> Result<Json, String> {

@@ -21,8 +21,8 @@ pub(crate) enum Dialect {
 /// Parser, compiler and syntax tree recurse once for each link of a chain like
 /// `a.b.c`, `a + b + c` or `if … elif … elif`, and the parser bounds only
 /// brackets: these bounds keep the stack from running out.
-const MAX_EXPRESSION_TOKENS: usize = 1000;
-const MAX_BLOCKS: usize = 500;
+const MAX_EXPRESSION_TOKENS: usize = 500;
+const MAX_BLOCKS: usize = 250;
 /// Each variant of a query's branches is checked; this bounds them together.
 const MAX_PATHS_BYTES: usize = 4 * 1024 * 1024;
 

@@ -118,52 +118,68 @@ pub(super) fn compile<'a>(
     Ok(generator.finish().0)
 }
 
-fn copy<T, U>(node: &Spanned<T>, inner: impl FnOnce(&T) -> U) -> Spanned<U> {
-    Spanned::new(inner(node), node.span())
-}
-
 fn statements<'a>(list: &[Stmt<'a>]) -> Vec<Stmt<'a>> {
     list.iter().map(statement).collect()
 }
 
 fn statement<'a>(stmt: &Stmt<'a>) -> Stmt<'a> {
     match stmt {
-        Stmt::Template(s) => Stmt::Template(copy(s, |s| Template {
-            children: statements(&s.children),
-        })),
-        Stmt::EmitExpr(s) => Stmt::EmitExpr(copy(s, |s| EmitExpr {
-            expr: plain(&s.expr),
-        })),
-        Stmt::EmitRaw(s) => Stmt::EmitRaw(copy(s, |s| EmitRaw { raw: s.raw })),
-        Stmt::ForLoop(s) => Stmt::ForLoop(copy(s, |s| ForLoop {
-            target: plain(&s.target),
-            iter: through(TEXT, &s.iter),
-            filter_expr: s.filter_expr.as_ref().map(plain),
-            recursive: s.recursive,
-            body: statements(&s.body),
-            else_body: statements(&s.else_body),
-        })),
-        Stmt::IfCond(s) => Stmt::IfCond(copy(s, |s| IfCond {
-            expr: plain(&s.expr),
-            true_body: statements(&s.true_body),
-            false_body: statements(&s.false_body),
-        })),
-        Stmt::WithBlock(s) => Stmt::WithBlock(copy(s, |s| WithBlock {
-            assignments: s
-                .assignments
-                .iter()
-                .map(|(target, value)| (plain(target), plain(value)))
-                .collect(),
-            body: statements(&s.body),
-        })),
-        Stmt::Set(s) => Stmt::Set(copy(s, |s| Set {
-            target: plain(&s.target),
-            expr: plain(&s.expr),
-        })),
-        Stmt::Continue(s) => Stmt::Continue(copy(s, |_| Continue)),
-        Stmt::Break(s) => Stmt::Break(copy(s, |_| Break)),
+        Stmt::Template(s) => template(s),
+        Stmt::EmitExpr(s) => emit(s),
+        Stmt::EmitRaw(s) => Stmt::EmitRaw(Spanned::new(EmitRaw { raw: s.raw }, s.span())),
+        Stmt::ForLoop(s) => for_loop(s),
+        Stmt::IfCond(s) => if_cond(s),
+        Stmt::WithBlock(s) => with_block(s),
+        Stmt::Set(s) => set(s),
+        Stmt::Continue(s) => Stmt::Continue(Spanned::new(Continue, s.span())),
+        Stmt::Break(s) => Stmt::Break(Spanned::new(Break, s.span())),
         _ => unreachable!("refused when the template was inspected"),
     }
+}
+
+fn template<'a>(s: &Spanned<Template<'a>>) -> Stmt<'a> {
+    let children = statements(&s.children);
+    Stmt::Template(Spanned::new(Template { children }, s.span()))
+}
+
+fn emit<'a>(s: &Spanned<EmitExpr<'a>>) -> Stmt<'a> {
+    let expr = plain(&s.expr);
+    Stmt::EmitExpr(Spanned::new(EmitExpr { expr }, s.span()))
+}
+
+fn for_loop<'a>(s: &Spanned<ForLoop<'a>>) -> Stmt<'a> {
+    let node = ForLoop {
+        target: plain(&s.target),
+        iter: through(TEXT, &s.iter),
+        filter_expr: s.filter_expr.as_ref().map(plain),
+        recursive: s.recursive,
+        body: statements(&s.body),
+        else_body: statements(&s.else_body),
+    };
+    Stmt::ForLoop(Spanned::new(node, s.span()))
+}
+
+fn if_cond<'a>(s: &Spanned<IfCond<'a>>) -> Stmt<'a> {
+    let node = IfCond {
+        expr: plain(&s.expr),
+        true_body: statements(&s.true_body),
+        false_body: statements(&s.false_body),
+    };
+    Stmt::IfCond(Spanned::new(node, s.span()))
+}
+
+fn with_block<'a>(s: &Spanned<WithBlock<'a>>) -> Stmt<'a> {
+    let pair = |(target, value): &(Expr<'a>, Expr<'a>)| (plain(target), plain(value));
+    let node = WithBlock {
+        assignments: s.assignments.iter().map(pair).collect(),
+        body: statements(&s.body),
+    };
+    Stmt::WithBlock(Spanned::new(node, s.span()))
+}
+
+fn set<'a>(s: &Spanned<Set<'a>>) -> Stmt<'a> {
+    let (target, expr) = (plain(&s.target), plain(&s.expr));
+    Stmt::Set(Spanned::new(Set { target, expr }, s.span()))
 }
 
 /// An operand that is looked at as a whole.
@@ -186,98 +202,146 @@ fn all<'a>(list: &[Expr<'a>], each: fn(&Expr<'a>) -> Expr<'a>) -> Vec<Expr<'a>> 
     list.iter().map(each).collect()
 }
 
-/// An operand of which only the outside is looked at.
+/// An operand of which only the outside is looked at. One function for each kind
+/// of node: this recurses as deep as an expression is long.
 fn plain<'a>(expr: &Expr<'a>) -> Expr<'a> {
     match expr {
-        Expr::Var(e) => Expr::Var(copy(e, |e| Var { id: e.id })),
-        Expr::Const(e) => Expr::Const(copy(e, |e| Const {
-            value: e.value.clone(),
-        })),
-        Expr::Slice(e) => Expr::Slice(copy(e, |e| Slice {
-            expr: through(TEXT, &e.expr),
-            start: e.start.as_ref().map(plain),
-            stop: e.stop.as_ref().map(plain),
-            step: e.step.as_ref().map(plain),
-        })),
-        Expr::UnaryOp(e) => Expr::UnaryOp(copy(e, |e| UnaryOp {
-            op: match e.op {
-                UnaryOpKind::Not => UnaryOpKind::Not,
-                UnaryOpKind::Neg => UnaryOpKind::Neg,
-            },
-            expr: plain(&e.expr),
-        })),
-        Expr::BinOp(e) => Expr::BinOp(copy(e, |e| {
-            let operand = match e.op {
-                BinOpKind::ScAnd | BinOpKind::ScOr => plain,
-                _ => paid,
-            };
-            BinOp {
-                op: e.op,
-                left: operand(&e.left),
-                right: operand(&e.right),
-            }
-        })),
-        Expr::Compare(e) => Expr::Compare(copy(e, |e| Compare {
-            expr: paid(&e.expr),
-            ops: e.ops.iter().map(comparison).collect(),
-        })),
-        Expr::IfExpr(e) => Expr::IfExpr(copy(e, |e| IfExpr {
-            test_expr: plain(&e.test_expr),
-            true_expr: plain(&e.true_expr),
-            false_expr: e.false_expr.as_ref().map(plain),
-        })),
-        Expr::Filter(e) => Expr::Filter(copy(e, |e| {
-            let input = match SHALLOW_FILTERS.contains(&e.name) {
-                true => plain,
-                false => paid,
-            };
-            Filter {
-                name: e.name,
-                expr: e.expr.as_ref().map(input),
-                args: args(&e.args),
-            }
-        })),
-        Expr::Test(e) => Expr::Test(copy(e, |e| {
-            let input = match DEEP_TESTS.contains(&e.name) {
-                true => paid,
-                false => plain,
-            };
-            Test {
-                name: e.name,
-                expr: input(&e.expr),
-                args: args(&e.args),
-            }
-        })),
-        Expr::GetAttr(e) => Expr::GetAttr(copy(e, |e| GetAttr {
-            expr: plain(&e.expr),
-            name: e.name,
-        })),
-        Expr::GetItem(e) => Expr::GetItem(copy(e, |e| match &e.subscript_expr {
-            Expr::Const(key) if key.value.as_str().is_some() => GetItem {
-                expr: plain(&e.expr),
-                subscript_expr: plain(&e.subscript_expr),
-            },
-            key => GetItem {
-                expr: through(TEXT, &e.expr),
-                subscript_expr: paid(key),
-            },
-        })),
-        // What a method is called on it pays for itself.
-        Expr::Call(e) => Expr::Call(copy(e, |e| Call {
-            expr: plain(&e.expr),
-            args: args(&e.args),
-        })),
-        Expr::List(e) => Expr::List(copy(e, |e| List {
-            items: all(&e.items, plain),
-        })),
-        Expr::Tuple(e) => Expr::Tuple(copy(e, |e| Tuple {
-            items: all(&e.items, plain),
-        })),
-        Expr::Map(e) => Expr::Map(copy(e, |e| Map {
-            keys: all(&e.keys, paid),
-            values: all(&e.values, plain),
-        })),
+        Expr::Var(e) => Expr::Var(Spanned::new(Var { id: e.id }, e.span())),
+        Expr::Const(e) => constant(e),
+        Expr::Slice(e) => slice(e),
+        Expr::UnaryOp(e) => unary(e),
+        Expr::BinOp(e) => binary(e),
+        Expr::Compare(e) => compare(e),
+        Expr::IfExpr(e) => either(e),
+        Expr::Filter(e) => filter(e),
+        Expr::Test(e) => test(e),
+        Expr::GetAttr(e) => attribute(e),
+        Expr::GetItem(e) => item(e),
+        Expr::Call(e) => call(e),
+        Expr::List(e) => list(e),
+        Expr::Tuple(e) => tuple(e),
+        Expr::Map(e) => map(e),
     }
+}
+
+fn constant<'a>(e: &Spanned<Const>) -> Expr<'a> {
+    let value = e.value.clone();
+    Expr::Const(Spanned::new(Const { value }, e.span()))
+}
+
+fn slice<'a>(e: &Spanned<Slice<'a>>) -> Expr<'a> {
+    let node = Slice {
+        expr: through(TEXT, &e.expr),
+        start: e.start.as_ref().map(plain),
+        stop: e.stop.as_ref().map(plain),
+        step: e.step.as_ref().map(plain),
+    };
+    Expr::Slice(Spanned::new(node, e.span()))
+}
+
+fn unary<'a>(e: &Spanned<UnaryOp<'a>>) -> Expr<'a> {
+    let op = match e.op {
+        UnaryOpKind::Not => UnaryOpKind::Not,
+        UnaryOpKind::Neg => UnaryOpKind::Neg,
+    };
+    let expr = plain(&e.expr);
+    Expr::UnaryOp(Spanned::new(UnaryOp { op, expr }, e.span()))
+}
+
+fn binary<'a>(e: &Spanned<BinOp<'a>>) -> Expr<'a> {
+    let operand = match e.op {
+        BinOpKind::ScAnd | BinOpKind::ScOr => plain,
+        _ => paid,
+    };
+    let (left, right) = (operand(&e.left), operand(&e.right));
+    let op = e.op;
+    Expr::BinOp(Spanned::new(BinOp { op, left, right }, e.span()))
+}
+
+fn compare<'a>(e: &Spanned<Compare<'a>>) -> Expr<'a> {
+    let expr = paid(&e.expr);
+    let ops = e.ops.iter().map(comparison).collect();
+    Expr::Compare(Spanned::new(Compare { expr, ops }, e.span()))
+}
+
+fn either<'a>(e: &Spanned<IfExpr<'a>>) -> Expr<'a> {
+    let node = IfExpr {
+        test_expr: plain(&e.test_expr),
+        true_expr: plain(&e.true_expr),
+        false_expr: e.false_expr.as_ref().map(plain),
+    };
+    Expr::IfExpr(Spanned::new(node, e.span()))
+}
+
+fn filter<'a>(e: &Spanned<Filter<'a>>) -> Expr<'a> {
+    let input = match SHALLOW_FILTERS.contains(&e.name) {
+        true => plain,
+        false => paid,
+    };
+    let node = Filter {
+        name: e.name,
+        expr: e.expr.as_ref().map(input),
+        args: args(&e.args),
+    };
+    Expr::Filter(Spanned::new(node, e.span()))
+}
+
+fn test<'a>(e: &Spanned<Test<'a>>) -> Expr<'a> {
+    let input = match DEEP_TESTS.contains(&e.name) {
+        true => paid,
+        false => plain,
+    };
+    let node = Test {
+        name: e.name,
+        expr: input(&e.expr),
+        args: args(&e.args),
+    };
+    Expr::Test(Spanned::new(node, e.span()))
+}
+
+fn attribute<'a>(e: &Spanned<GetAttr<'a>>) -> Expr<'a> {
+    let expr = plain(&e.expr);
+    let name = e.name;
+    Expr::GetAttr(Spanned::new(GetAttr { expr, name }, e.span()))
+}
+
+fn item<'a>(e: &Spanned<GetItem<'a>>) -> Expr<'a> {
+    let node = match &e.subscript_expr {
+        Expr::Const(key) if key.value.as_str().is_some() => GetItem {
+            expr: plain(&e.expr),
+            subscript_expr: constant(key),
+        },
+        key => GetItem {
+            expr: through(TEXT, &e.expr),
+            subscript_expr: paid(key),
+        },
+    };
+    Expr::GetItem(Spanned::new(node, e.span()))
+}
+
+/// What a method is called on it pays for itself.
+fn call<'a>(e: &Spanned<Call<'a>>) -> Expr<'a> {
+    let expr = plain(&e.expr);
+    let args = args(&e.args);
+    Expr::Call(Spanned::new(Call { expr, args }, e.span()))
+}
+
+fn list<'a>(e: &Spanned<List<'a>>) -> Expr<'a> {
+    let items = all(&e.items, plain);
+    Expr::List(Spanned::new(List { items }, e.span()))
+}
+
+fn tuple<'a>(e: &Spanned<Tuple<'a>>) -> Expr<'a> {
+    let items = all(&e.items, plain);
+    Expr::Tuple(Spanned::new(Tuple { items }, e.span()))
+}
+
+fn map<'a>(e: &Spanned<Map<'a>>) -> Expr<'a> {
+    let node = Map {
+        keys: all(&e.keys, paid),
+        values: all(&e.values, plain),
+    };
+    Expr::Map(Spanned::new(node, e.span()))
 }
 
 fn comparison<'a>(op: &CompareOp<'a>) -> CompareOp<'a> {

@@ -16,6 +16,8 @@ const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 20_000;
 const MAX_ALIASES: usize = 100;
 
+const START: Position = Position { line: 1, column: 1 };
+
 /// Where something stands in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
@@ -103,10 +105,9 @@ pub(super) struct Failure {
 }
 
 pub(super) fn parse(text: &str, source: &Source<'_>) -> Result<Node, Failure> {
-    let start = Position { line: 1, column: 1 };
     if text.len() > MAX_BYTES {
         return Err(Failure {
-            position: start,
+            position: START,
             message: format!(
                 "the file has {} bytes, more than the {MAX_BYTES} allowed",
                 text.len()
@@ -124,6 +125,10 @@ pub(super) fn parse(text: &str, source: &Source<'_>) -> Result<Node, Failure> {
             hint: String::new(),
         });
     }
+    deep(|| read(text, source)).and_then(|tree| exact(&tree, source).map(|()| tree))
+}
+
+fn read(text: &str, source: &Source<'_>) -> Result<Node, Failure> {
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_depth: MAX_DEPTH,
@@ -147,11 +152,25 @@ pub(super) fn parse(text: &str, source: &Source<'_>) -> Result<Node, Failure> {
     serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options)
         .map_err(|error| {
             let error = error.without_snippet();
-            let position = error.location().map_or(start, Position::of);
+            let position = error.location().map_or(START, Position::of);
             failure(source, position, &error.to_string())
         })
         .map(node)
-        .and_then(|tree| exact(&tree, source).map(|()| tree))
+}
+
+/// Reading a level of nesting takes several tens of KiB of stack, so that the
+/// deepest file would be too much for the thread of a caller.
+const STACK: usize = 16 << 20;
+
+fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        match thread.spawn_scoped(scope, work).map(|t| t.join()) {
+            Ok(Ok(done)) => done,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => panic!("a thread can't be started: {error}"),
+        }
+    })
 }
 
 /// Refuses integers that could only be kept rounded.
