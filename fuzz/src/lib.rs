@@ -1,6 +1,8 @@
 //! The parts of the server that read what others wrote, without the rest of it:
 //! wasmtime alone would take longer to build than a fuzzing run.
 
+#[path = "../../host/src/grants/mod.rs"]
+pub mod grants;
 #[path = "../../host/src/limits/mod.rs"]
 pub mod limits;
 #[path = "../../host/src/playbook/mod.rs"]

@@ -54,7 +54,7 @@ fn check(statements: &[Statement]) {
         if statement.text.contains('\0') || statement.text.len() > 4000 {
             return;
         }
-        let Ok(read) = pg_query::parse(&statement.text) else {
+        let Ok(read) = pg_query::parse(&statement.text, 0) else {
             return;
         };
         assert_eq!(read.protobuf.stmts.len(), 1, "{}", statement.text);
@@ -62,7 +62,7 @@ fn check(statements: &[Statement]) {
         all.push_str(&statement.text);
         all.push_str("\n;\n");
     }
-    if let Ok(read) = pg_query::parse(&all) {
+    if let Ok(read) = pg_query::parse(&all, 0) {
         assert_eq!(read.protobuf.stmts.len(), readable, "{all}");
     }
 }
