@@ -164,27 +164,36 @@ impl App {
                 "the sandbox workers are {confinement}; --require-isolation wants all of it"
             );
         }
-        Ok(Self::assemble(store, pools, runner, &config))
+        Ok(Self::assemble(
+            store,
+            pools,
+            runner,
+            grants,
+            config.limits,
+            config.dev,
+        ))
     }
 
     fn assemble(
         store: Store,
         pools: Pools,
         runner: impl StepRunner + 'static,
-        config: &AppConfig,
+        grants: Arc<Grants>,
+        limits: ServiceLimits,
+        dev: bool,
     ) -> Self {
         let ServiceLimits {
             http,
             counts,
             execution,
             steps,
-        } = config.limits;
+        } = limits;
         let runner = Arc::new(Queued::new(runner, steps));
         Self {
             inner: Arc::new(Inner {
                 engine: Engine::new(runner, store.clone(), Arc::clone(&grants), execution),
                 store,
-                dev: config.dev,
+                dev,
                 grants,
                 http,
                 admission: Admission::new(counts),
@@ -504,6 +513,7 @@ mod tests {
 
     use super::*;
     use crate::sandbox::{StepOutcome, StepRequest};
+    use crate::secrets::MasterKey;
 
     /// A runner that breaks.
     struct Breaks;
@@ -529,22 +539,25 @@ mod tests {
             .await
             .unwrap();
         let (server, _) = base.rsplit_once('/').unwrap();
-        Store::connect(&format!("{server}/{name}")).await.unwrap()
+        let keys = KeyRing::new(vec![MasterKey::random()]).unwrap();
+        Store::connect(&Secret::new(format!("{server}/{name}")), keys)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
     async fn an_execution_that_breaks_is_marked_as_failed() {
         let store = store().await;
-        let config = AppConfig {
-            database_url: String::new(),
-            components: PathBuf::new(),
-            cache_dir: PathBuf::new(),
-            dev: false,
-            limits: ServiceLimits::default(),
-        };
         let credentials = Arc::new(StoredCredentials(store.clone()));
         let pools = Pools::new(credentials, PoolSettings::default());
-        let app = App::assemble(store, pools, Breaks, &config);
+        let app = App::assemble(
+            store,
+            pools,
+            Breaks,
+            Arc::new(Grants::built_in(DEFAULT_TENANT)),
+            ServiceLimits::default(),
+            false,
+        );
         let yaml = "apiVersion: noetl.io/v1
 kind: Playbook
 metadata: {name: breaks, path: test/breaks}
