@@ -1,322 +1,87 @@
-//! Instances of the tools' components in this process, one for each step.
+//! The runner whose instances live in this process.
 
-use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use async_trait::async_trait;
 use tokio::time::Instant;
-use wasmtime::component::{Component, ComponentExportIndex, Linker};
-use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use super::cpu::CpuMeter;
-use super::job::{Done, Job};
-use super::limiter::{Limiter, exceeded};
-use super::linker::linker;
-use super::prepared::{Key, PreparedCache};
-use super::runtime::{SLOTS, WASM_STACK};
-use super::{ErrorCategory, Limit, Limits, StepError, Usage};
-use crate::capabilities::StepState;
-use crate::capabilities::log::Log;
-use crate::capabilities::postgres::{Answer, Backend, Call};
-use crate::wit::ToolPre;
-use crate::wit::noetl::tool::postgres::Error;
-use crate::wit::noetl::tool::types::{Invocation, ToolError};
+use super::compile::Compiler;
+use super::components::{ComponentCache, Loaded};
+use super::instances::Instances;
+use super::job::Job;
+use super::runtime::{engine, error, tick};
+use super::{StepOutcome, StepRequest, StepRunner};
+use crate::capabilities::postgres::{Backend, Pools, Postgres};
 
-/// What a store holds while a step runs.
-pub(super) struct Running {
-    state: StepState,
-    limiter: Limiter,
-    host_calls: u64,
+/// Runs steps in this process: for benchmarks, and for tests of the sandbox's
+/// first wall. A server has [`super::Workers`].
+pub struct InProcess {
+    instances: Instances,
+    cache: ComponentCache,
+    pools: Pools,
 }
 
-impl Running {
-    /// What the host serves a call of the instance with. Each call counts.
-    pub(super) fn host(&mut self) -> &mut StepState {
-        self.host_calls += 1;
-        &mut self.state
-    }
-}
-
-/// One step, as far as its instances have it in common.
-struct Bounds {
-    limits: Limits,
-    deadline: Instant,
-    cpu: CpuMeter,
-}
-
-impl Bounds {
-    /// Runs an instance, `None` if the step's time is over first: ticks don't
-    /// end a guest that waits in a host call.
-    async fn run<F: Future>(&self, instance: F) -> Option<F::Output> {
-        let run = self.cpu.measure(instance);
-        tokio::time::timeout_at(self.deadline, run).await.ok()
-    }
-}
-
-/// A tool whose imports are resolved.
-struct Tool {
-    pre: ToolPre<Running>,
-    /// Its function `prepare`, if it has one.
-    prepare: Option<ComponentExportIndex>,
-}
-
-/// The tools, and what it takes to run a step with one.
-pub(super) struct Instances {
-    engine: Engine,
-    linker: Linker<Running>,
-    tools: HashMap<String, Tool>,
-    prepared: PreparedCache,
-    /// Steps wait here for a slot: past the pool's size instantiation fails.
-    slots: Semaphore,
-}
-
-impl Instances {
-    /// No tools yet.
-    pub fn new(engine: &Engine) -> wasmtime::Result<Self> {
+impl InProcess {
+    /// A runner without tools, whose compiled components lie in `cache_dir`.
+    ///
+    /// # Errors
+    /// If the machine can't reserve the address space, or the cache is unsafe.
+    pub fn new(cache_dir: &Path, pools: Pools) -> anyhow::Result<Self> {
+        let engine = engine().map_err(error)?;
+        tick(&engine)?;
         Ok(Self {
-            linker: linker(engine)?,
-            tools: HashMap::new(),
-            prepared: PreparedCache::new(),
-            slots: Semaphore::new(SLOTS as usize),
-            engine: engine.clone(),
+            instances: Instances::new(&engine).map_err(error)?,
+            cache: ComponentCache::open(&engine, cache_dir, Compiler::Here)?,
+            pools,
         })
     }
 
-    /// Adds the tool `name`.
+    /// Adds the tool `name`, the component in the file `wasm`.
     ///
     /// # Errors
-    /// If the component imports what no tool can have, or is no tool.
-    pub fn add(&mut self, name: &str, component: &Component) -> anyhow::Result<()> {
-        let pre = self
-            .linker
-            .instantiate_pre(component)
-            .and_then(ToolPre::new)
-            .map_err(|e| anyhow::anyhow!("not a tool of the world noetl:tool/tool: {e:#}"))?;
-        let prepare = component.get_export_index(None, "prepare");
-        self.tools.insert(name.into(), Tool { pre, prepare });
-        Ok(())
+    /// If it is no component, imports what no tool can have, or is no tool.
+    pub fn add_tool(&mut self, name: &str, wasm: &Path) -> anyhow::Result<Loaded> {
+        let loaded = self.cache.load(wasm)?;
+        self.instances
+            .add(name, &loaded.component)
+            .map_err(|e| e.context(format!("can't use {}", wasm.display())))?;
+        Ok(loaded)
     }
 
-    /// The names of the tools.
-    pub fn names(&self) -> Vec<String> {
-        self.tools.keys().cloned().collect()
-    }
-
-    /// Runs a step in an instance of its own, with `postgres` to answer its calls.
-    pub async fn run(&self, job: Job, postgres: Box<dyn Backend>) -> Done {
-        let started = Instant::now();
-        let log = Log::new(usize::try_from(job.limits.log).unwrap_or(usize::MAX));
-        let mut usage = Usage::default();
-        let result = match self.tools.get(&job.tool) {
-            Some(tool) => {
-                let _slot = self.slots.acquire().await.expect("never closed");
-                self.call(tool, job, log.clone(), postgres, &mut usage)
-                    .await
-            }
-            None => Err(StepError::new(
-                ErrorCategory::Internal,
-                format!("there is no tool `{}` here", job.tool),
-            )),
-        };
-        usage.duration = started.elapsed();
-        Done {
-            result,
-            log: log.take(),
-            usage,
-        }
-    }
-
-    /// A store for one instance of a tool.
-    fn store(&self, bounds: &Bounds, log: Log, postgres: Box<dyn Backend>) -> Store<Running> {
-        let Bounds {
-            limits, deadline, ..
-        } = *bounds;
-        let mut store = Store::new(
-            &self.engine,
-            Running {
-                state: StepState::new(log, postgres),
-                limiter: Limiter::new(limits),
-                host_calls: 0,
-            },
-        );
-        store.limiter(|running| &mut running.limiter);
-        store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
-        store.set_epoch_deadline(1);
-        // Every tick a guest lets others run, and is stopped if it is over a limit.
-        let cpu = bounds.cpu.clone();
-        store.epoch_deadline_callback(move |mut store| {
-            let running = store.data_mut();
-            let over = if Instant::now() >= deadline {
-                Limit::Time
-            } else if cpu.spent_so_far() >= limits.cpu {
-                Limit::Cpu
-            } else if running.host_calls > limits.host_calls {
-                Limit::HostCalls
-            } else {
-                return Ok(UpdateDeadline::Yield(1));
-            };
-            running.limiter.exceed(over);
-            Ok(UpdateDeadline::Interrupt)
-        });
-        store
-    }
-
-    /// What the tool makes of the step's configuration, in an instance of its
-    /// own, unless it is known already.
-    async fn prepared(&self, tool: &Tool, job: &Job, bounds: &Bounds) -> Option<Arc<[u8]>> {
-        let prepare = tool.prepare.as_ref()?;
-        if !PreparedCache::takes(&job.config) {
-            return None;
-        }
-        let key = Key {
-            tenant: job.tenant.clone(),
-            tool: job.tool.clone(),
-            config: job.config.clone(),
-        };
-        if let Some(prepared) = self.prepared.get(&key) {
-            return prepared;
-        }
-        let mut store = self.store(bounds, Log::new(0), Box::new(Nobody));
-        let answer = bounds
-            .run(async {
-                let instance = tool
-                    .pre
-                    .instance_pre()
-                    .instantiate_async(&mut store)
-                    .await?;
-                let prepare = instance.get_typed_func::<(&str,), (Result<Vec<u8>, ToolError>,)>(
-                    &mut store, prepare,
-                )?;
-                prepare.call_async(&mut store, (&job.config,)).await
-            })
-            .await;
-        // What went wrong goes wrong again when the step runs, and is told then.
-        let prepared = match answer {
-            Some(Ok((Ok(bytes),))) => Some(bytes.into()),
-            Some(Ok((Err(_),))) => None,
-            // That may have been a limit, which is not the same for every step.
-            _ => return None,
-        };
-        self.prepared.put(key, prepared.clone());
-        prepared
-    }
-
-    async fn call(
-        &self,
-        tool: &Tool,
-        job: Job,
-        log: Log,
-        postgres: Box<dyn Backend>,
-        usage: &mut Usage,
-    ) -> Result<String, StepError> {
-        let limits = job.limits;
-        let bounds = Bounds {
-            limits,
-            deadline: Instant::now() + limits.time,
-            cpu: CpuMeter::default(),
-        };
-        let prepared = self.prepared(tool, &job, &bounds).await;
-        let mut store = self.store(&bounds, log, postgres);
-        let invocation = Invocation {
-            execution_id: job.execution_id.to_string(),
-            step: job.step,
-            tenant: job.tenant,
-            config: job.config,
-            prepared: prepared.map(|bytes| bytes.to_vec()),
-            args: job.args,
-        };
-        let answer = bounds
-            .run(async {
-                let tool = tool.pre.instantiate_async(&mut store).await?;
-                tool.call_run(&mut store, &invocation).await
-            })
-            .await;
-
-        let running = store.data();
-        usage.cpu = bounds.cpu.spent();
-        usage.memory_bytes = running.limiter.peak_memory;
-        usage.host_calls = running.host_calls;
-        match answer {
-            None => Err(exceeded(limits, Limit::Time)),
-            // It was done before a tick came.
-            Some(Ok(_)) if running.host_calls > limits.host_calls => {
-                Err(exceeded(limits, Limit::HostCalls))
-            }
-            Some(Ok(Ok(output))) => Ok(output.data),
-            // A host call that the deadline ended.
-            Some(Ok(Err(ToolError::Timeout(what)))) if Instant::now() >= bounds.deadline => {
-                let StepError { message, .. } = exceeded(limits, Limit::Time);
-                Err(StepError::new(
-                    ErrorCategory::Timeout,
-                    format!("{message}; {what}"),
-                ))
-            }
-            Some(Ok(Err(error))) => {
-                Err(match (tool_error(error, limits), running.limiter.error()) {
-                    // Python's way to say that the sandbox gave it no more memory.
-                    (error, Some(limit)) if error.kind == "MemoryError" => limit,
-                    (error, _) => error,
-                })
-            }
-            Some(Err(error)) => {
-                let known = running.limiter.error();
-                Err(known.unwrap_or_else(|| trap(&error, limits)))
-            }
-        }
+    /// An instance of the tool `name` that has not been called, for benchmarks.
+    /// It lives until it is dropped.
+    ///
+    /// # Errors
+    /// If there is no such tool, or no room for one more instance.
+    pub async fn instantiate(&self, name: &str) -> anyhow::Result<impl Send + use<>> {
+        self.instances.instantiate(name).await
     }
 }
 
-/// Preparing a configuration reaches nothing.
-struct Nobody;
+#[async_trait]
+impl StepRunner for InProcess {
+    fn tools(&self) -> Vec<String> {
+        self.instances.names()
+    }
 
-#[async_trait::async_trait]
-impl Backend for Nobody {
-    async fn call(&mut self, _: Call) -> Result<Answer, Error> {
-        Err(Error::AccessDenied(
-            "a configuration is prepared without any credential".into(),
-        ))
+    async fn run(&self, request: StepRequest) -> StepOutcome {
+        let limits = request.limits;
+        let postgres = postgres(&self.pools, &request);
+        self.instances
+            .run(Job::from(&request), postgres)
+            .await
+            .admit(limits)
     }
 }
 
-fn tool_error(error: ToolError, limits: Limits) -> StepError {
-    match error {
-        ToolError::InvalidInput(m) => StepError::new(ErrorCategory::InvalidInput, m),
-        ToolError::Denied(m) => StepError::new(ErrorCategory::Denied, m),
-        ToolError::Timeout(m) => StepError::new(ErrorCategory::Timeout, m),
-        ToolError::Limit(m) => StepError::new(ErrorCategory::Limit, m),
-        ToolError::Failed(failure) => StepError {
-            category: ErrorCategory::Failed,
-            kind: failure.kind,
-            message: failure.message,
-            code: failure.code,
-            details: failure
-                .details
-                .filter(|details| details.len() as u64 <= limits.output)
-                .and_then(|details| serde_json::from_str(&details).ok()),
-        },
-    }
-}
-
-fn trap(error: &wasmtime::Error, limits: Limits) -> StepError {
-    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
-        return StepError::new(
-            ErrorCategory::Limit,
-            format!(
-                "the step's calls went deeper than the stack of {} MiB that every tool has; recurse less deeply",
-                WASM_STACK >> 20
-            ),
-        );
-    }
-    // These errors have no type that could be asked for.
-    let text = error.root_cause().to_string();
-    if text.contains("fuel allocated for hostcalls") {
-        exceeded(limits, Limit::HostCallBytes)
-    } else if text.contains("instance count too high") {
-        exceeded(limits, Limit::Instances)
-    } else {
-        StepError::new(
-            ErrorCategory::Trap,
-            format!("the tool's instance broke: {text}"),
-        )
-    }
+/// Who answers the calls of a step that starts now.
+pub(super) fn postgres(pools: &Pools, request: &StepRequest) -> Box<dyn Backend> {
+    Box::new(Postgres::new(
+        pools.clone(),
+        request.caller(),
+        Arc::clone(&request.grant),
+        request.limits,
+        (Instant::now() + request.limits.time).into_std(),
+    ))
 }

@@ -10,7 +10,7 @@ use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random};
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi_io::bindings::wasi::io;
 
-use super::in_process::Running;
+use super::instances::Running;
 use crate::capabilities::StepState;
 use crate::wit::noetl::tool::{log, postgres, types};
 

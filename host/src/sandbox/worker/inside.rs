@@ -17,13 +17,14 @@ use tokio::task::AbortHandle;
 use tokio_util::bytes::Bytes;
 
 use super::super::components::deserialize;
-use super::super::in_process::Instances;
+use super::super::instances::Instances;
 use super::super::job::{Done, Job};
 use super::super::lockdown::{Confinement, Lockdown};
 use super::super::runtime::{engine, error, tick};
 use super::protocol::{
     FromWorker, Reader, RunId, ToWorker, WireDone, decode, encode, framed, write,
 };
+use super::turns::Turns;
 use crate::capabilities::postgres::{Answer, Backend, Call};
 use crate::wit::noetl::tool::postgres::Error;
 
@@ -65,6 +66,7 @@ fn serve() -> anyhow::Result<()> {
             instances: Arc::new(instances),
             out,
             running: Arc::default(),
+            turns: Arc::default(),
         }
         .run(reader)
         .await
@@ -95,6 +97,9 @@ fn prepare(
     tick(&engine)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // A guest may compute for a whole tick each time: look for messages after
+        // each, not after the usual 61.
+        .event_interval(1)
         .build()?;
     Ok((instances, runtime, lockdown.seal()))
 }
@@ -137,6 +142,7 @@ struct Steps {
     instances: Arc<Instances>,
     out: Out,
     running: Arc<Mutex<HashMap<RunId, Step>>>,
+    turns: Arc<Turns>,
 }
 
 impl Steps {
@@ -166,13 +172,16 @@ impl Steps {
         let instances = Arc::clone(&self.instances);
         let (out, running) = (self.out.clone(), Arc::clone(&self.running));
         // Nothing else runs until this returns: the step is listed before it starts.
+        let turns = Arc::clone(&self.turns);
         let task = tokio::spawn(async move {
             let postgres = Server {
                 run: id,
                 out: out.clone(),
                 answers: received,
             };
-            let Done { result, log, usage } = instances.run(job, Box::new(postgres)).await;
+            let tenant = job.tenant.clone();
+            let run = instances.run(job, Box::new(postgres));
+            let Done { result, log, usage } = turns.fair(&tenant, run).await;
             running.lock().expect("never poisoned").remove(&id);
             let result =
                 result.map_err(|error| serde_json::to_string(&error).expect("an error has a form"));

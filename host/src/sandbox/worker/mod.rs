@@ -10,6 +10,7 @@ mod link;
 mod pool;
 mod process;
 mod protocol;
+mod turns;
 
 pub use inside::worker;
 pub use pool::{Tool, WorkerSettings, Workers};

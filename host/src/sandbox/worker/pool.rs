@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::super::compile::Compiler;
 use super::super::components::ComponentCache;
+use super::super::in_process::postgres;
 use super::super::job::{Done, Job};
-use super::super::local::postgres;
 use super::super::lockdown::Confinement;
 use super::super::runtime::{engine, error};
 use super::super::{ErrorCategory, StepError, StepOutcome, StepRequest, StepRunner, Usage};
