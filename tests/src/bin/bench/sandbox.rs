@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use noetl::sandbox::InProcess;
 use noetl_tests::token;
@@ -146,29 +146,34 @@ fn epoch_checks() -> anyhow::Result<()> {
           (br_if $again (i64.lt_u (local.get $i) (i64.const 100000000))))
         (local.get $x)))"#;
     let wasm = wat::parse_str(LOOP)?;
-    let mut medians = Vec::new();
-    for checked in [false, true] {
-        let mut config = Config::new();
-        config.epoch_interruption(checked);
-        let engine = Engine::new(&config)?;
-        let module = Module::new(&engine, &wasm)?;
-        let mut store = Store::new(&engine, ());
-        if checked {
-            store.set_epoch_deadline(u64::MAX / 2);
-        }
-        let instance = Instance::new(&mut store, &module, &[])?;
-        let run = instance.get_typed_func::<(), i64>(&mut store, "run")?;
-        let runs = times(11, || {
-            run.call(&mut store, ())?;
-            Ok(())
-        })?;
-        medians.push(median(&runs));
-    }
-    let added = medians[1].as_secs_f64() / medians[0].as_secs_f64() - 1.0;
+    let without = pure_loop(&wasm, false).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    let with = pure_loop(&wasm, true).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    let (without, with) = (median(&without), median(&with));
+    let added = with.as_secs_f64() / without.as_secs_f64() - 1.0;
     println!(
         "| epoch checks on a pure loop | {:+.1} % | | {} without, for 100 million rounds |",
         added * 100.0,
-        ms(medians[0])
+        ms(without)
     );
     Ok(())
+}
+
+fn pure_loop(wasm: &[u8], checked: bool) -> wasmtime::Result<Vec<Duration>> {
+    let mut config = Config::new();
+    config.epoch_interruption(checked);
+    let engine = Engine::new(&config)?;
+    let module = Module::new(&engine, wasm)?;
+    let mut store = Store::new(&engine, ());
+    if checked {
+        store.set_epoch_deadline(u64::MAX / 2);
+    }
+    let instance = Instance::new(&mut store, &module, &[])?;
+    let run = instance.get_typed_func::<(), i64>(&mut store, "run")?;
+    let mut runs = Vec::new();
+    for _ in 0..11 {
+        let started = Instant::now();
+        run.call(&mut store, ())?;
+        runs.push(started.elapsed());
+    }
+    Ok(runs)
 }
