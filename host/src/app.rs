@@ -469,6 +469,10 @@ impl CredentialSource for StoredCredentials {
         tenant: &str,
         alias: &str,
     ) -> anyhow::Result<Option<postgres::Credential>> {
+        // PostgreSQL can't hold it, so there is none.
+        if alias.contains('\0') {
+            return Ok(None);
+        }
         let found = self.0.credential(tenant, alias).await?;
         Ok(found
             .filter(|credential| credential.kind == "postgres")

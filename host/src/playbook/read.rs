@@ -9,6 +9,7 @@ use super::model::{Action, Playbook, Step, Var};
 use super::names::{self, Use};
 use super::tool::{self, Body, Over};
 use crate::template::{Template, TemplateError, ValueTemplate};
+use crate::visible::brief;
 use crate::yaml::{Added, Entry, Kind, Node, Position, Report, Source, entries_to_json, find};
 
 const TOP: [&str; 6] = [
@@ -259,7 +260,7 @@ impl Reader<'_> {
             None => Some(name),
             Some(fault) => {
                 self.report
-                    .add(at, format!("the step name `{name}` {fault}"))
+                    .add(at, format!("the step name `{}` {fault}", brief(&name, 100)))
                     .field("step")
                     .hint("give the step another name");
                 None

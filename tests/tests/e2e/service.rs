@@ -225,8 +225,11 @@ async fn an_execution_whose_tool_is_gone_is_marked_as_failed() {
     link("python.wasm", "python.wasm");
     link("postgres.wasm", "postgres.wasm");
     link("test/probe.wasm", "probe.wasm");
+    let grants = tools.path().join("grants.yaml");
+    std::fs::write(&grants, "tenants:\n  default: {tools: all}\n").expect("a file can be written");
+    let flags = ["--grants", grants.to_str().expect("a text")];
     let (store, demo) = (Database::create().await, Database::create().await);
-    let server = Server::start_as(store, demo, &[], Some(tools.path())).await;
+    let server = Server::start_as(store, demo, &flags, Some(tools.path())).await;
     let yaml = "apiVersion: noetl.io/v1
 kind: Playbook
 metadata: {name: probe, path: test/probe}
@@ -242,7 +245,7 @@ workflow:
 
     let (store, demo) = server.stop().await;
     std::fs::remove_file(tools.path().join("probe.wasm")).expect("it is there");
-    let server = Server::start_as(store, demo, &[], Some(tools.path())).await;
+    let server = Server::start_as(store, demo, &flags, Some(tools.path())).await;
     let reply = server.execute("test/probe", json!({})).await;
     assert_eq!(reply.status, 422, "{reply:#?}");
     let record = failed(&server, &reply, "invalid-playbook", &["probe"]).await;

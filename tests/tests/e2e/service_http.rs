@@ -34,9 +34,9 @@ async fn rest(stream: &mut TcpStream) -> String {
 fn statuses(answer: &str) -> Vec<&str> {
     // An answer may follow another one's body without a line break.
     answer
-        .split("HTTP/1.1 ")
+        .split("HTTP/1.")
         .skip(1)
-        .filter_map(|rest| rest.split(' ').next())
+        .filter_map(|rest| rest.split(' ').nth(1))
         .filter(|word| word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit()))
         .collect()
 }

@@ -31,6 +31,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A step whose worker died before the step had any effect is run again, this
 /// often in all: it may be what the worker dies of.
 const ATTEMPTS: usize = 2;
+/// Workers that die together are all known to be dead this long after the first.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// What workers need to start.
 #[derive(Debug, Clone)]
@@ -324,7 +326,9 @@ impl StepRunner for Workers {
             attempts += 1;
             match self.attempt(&request, &job).await {
                 Ok(done) => break done,
-                Err(lost) if !lost.touched && attempts < ATTEMPTS => {}
+                Err(lost) if !lost.touched && attempts < ATTEMPTS => {
+                    tokio::time::sleep(SETTLE).await;
+                }
                 Err(lost) => {
                     break Done {
                         result: Err(lost.error(attempts)),
