@@ -246,7 +246,7 @@ async fn what_is_http_gets_one_answer() {
         (
             "NUL in a body",
             &format!(
-                "POST /api/execute HTTP/1.1\r\n{CLOSE}Content-Type: application/json\r\nContent-Length: 17\r\n\r\n{{\"path\":\"a\\u0000\"}}"
+                "POST /api/execute HTTP/1.1\r\n{CLOSE}Content-Type: application/json\r\nContent-Length: 18\r\n\r\n{{\"path\":\"a\\u0000\"}}"
             ),
             "404",
         ),
