@@ -13,7 +13,7 @@ use crate::limits::Limit;
 pub(super) const SLOTS: u32 = 512;
 
 /// How often a running guest is asked whether its time is over.
-pub(super) const TICK: Duration = Duration::from_millis(5);
+pub(super) const TICK: Duration = Duration::from_millis(2);
 
 /// With less, deeply nested calls of the python tool end the instance before the
 /// interpreter can raise its own `RecursionError`.

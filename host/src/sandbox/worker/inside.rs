@@ -13,7 +13,6 @@ use futures_util::StreamExt;
 use nix::sys::resource::Resource;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::task::AbortHandle;
 use tokio_util::bytes::Bytes;
 
 use super::super::components::deserialize;
@@ -24,7 +23,7 @@ use super::super::runtime::{engine, error, tick};
 use super::protocol::{
     FromWorker, Reader, RunId, ToWorker, WireDone, decode, encode, framed, write,
 };
-use super::turns::Turns;
+use super::turns::{Started, Turns};
 use crate::capabilities::postgres::{Answer, Backend, Call};
 use crate::wit::noetl::tool::postgres::Error;
 
@@ -62,11 +61,14 @@ fn serve() -> anyhow::Result<()> {
         tokio::spawn(write(writer, outgoing));
         let out = Out(out);
         out.say(&FromWorker::Ready(Ok(confinement)));
+        let turns = Arc::new(Turns::default());
+        let run = Arc::clone(&turns);
+        tokio::spawn(async move { run.run().await });
         Steps {
             instances: Arc::new(instances),
             out,
             running: Arc::default(),
-            turns: Arc::default(),
+            turns,
         }
         .run(reader)
         .await
@@ -134,7 +136,8 @@ impl Out {
 }
 
 struct Step {
-    task: AbortHandle,
+    /// Ends it when dropped.
+    _started: Started,
     answers: UnboundedSender<Result<Answer, Error>>,
 }
 
@@ -156,9 +159,7 @@ impl Steps {
                     }
                 }
                 ToWorker::Cancel(id) => {
-                    if let Some(step) = self.lock().remove(&id) {
-                        step.task.abort();
-                    }
+                    drop(self.lock().remove(&id));
                 }
                 ToWorker::Ping => self.out.say(&FromWorker::Pong),
                 ToWorker::Load(_) => anyhow::bail!("tools are loaded once"),
@@ -171,24 +172,25 @@ impl Steps {
         let (answers, received) = mpsc::unbounded_channel();
         let instances = Arc::clone(&self.instances);
         let (out, running) = (self.out.clone(), Arc::clone(&self.running));
+        let tenant = job.tenant.clone();
         // Nothing else runs until this returns: the step is listed before it starts.
-        let turns = Arc::clone(&self.turns);
-        let task = tokio::spawn(async move {
+        let started = self.turns.start(&tenant, async move {
             let postgres = Server {
                 run: id,
                 out: out.clone(),
                 answers: received,
             };
-            let tenant = job.tenant.clone();
-            let run = instances.run(job, Box::new(postgres));
-            let Done { result, log, usage } = turns.fair(&tenant, run).await;
+            let Done { result, log, usage } = instances.run(job, Box::new(postgres)).await;
             running.lock().expect("never poisoned").remove(&id);
             let result =
                 result.map_err(|error| serde_json::to_string(&error).expect("an error has a form"));
             out.say(&FromWorker::Done(id, WireDone { result, log, usage }));
         });
-        let task = task.abort_handle();
-        self.lock().insert(id, Step { task, answers });
+        let step = Step {
+            _started: started,
+            answers,
+        };
+        self.lock().insert(id, step);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, Step>> {

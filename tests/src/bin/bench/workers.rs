@@ -35,6 +35,10 @@ pub async fn measure() -> anyhow::Result<()> {
     }
 
     let workers = Arc::new(start(2, cache.path()).await?);
+    println!(
+        "| one more concurrent python step, private memory of the workers | {:.2} MiB | | 64 at once |",
+        memory_of_one(&workers, &workers.pids(), 64).await?
+    );
     row(
         "decode a JWT in a fresh sandbox of a worker",
         &steps(&*workers, &jwt, 1000).await?,
@@ -49,10 +53,6 @@ pub async fn measure() -> anyhow::Result<()> {
         "an endless loop in a worker is gone after its deadline",
         &lateness(&*workers, 100).await?,
         "deadline 100 ms",
-    );
-    println!(
-        "| one more concurrent python step, private memory of the workers | {:.2} MiB | | 64 at once |",
-        memory_of_one(&workers, &workers.pids(), 64).await?
     );
     drop(workers);
     neighbour(cache.path()).await
