@@ -60,7 +60,8 @@ impl Bodies {
         {
             total += chunk.len();
             if total <= body_bytes {
-                self.take_share(&mut share, total)?;
+                self.take_share(&mut share, total)
+                    .map_err(|problem| *problem)?;
                 bytes.extend_from_slice(&chunk);
             } else if total > body_bytes.saturating_mul(DRAINED) {
                 break;
@@ -79,7 +80,7 @@ impl Bodies {
         &self,
         share: &mut Option<OwnedSemaphorePermit>,
         total: usize,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         let paid = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let missing = total.saturating_sub(SMALL_BYTES).saturating_sub(paid);
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
@@ -89,10 +90,10 @@ impl Bodies {
         let more = Arc::clone(&self.room)
             .try_acquire_many_owned(missing)
             .map_err(|_| {
-                Problem::overloaded(format!(
+                Box::new(Problem::overloaded(format!(
                     "the bodies of all requests at hand take {} bytes, the server's limit; try again later",
                     self.limits.bodies_bytes
-                ))
+                )))
             })?;
         match share {
             Some(share) => share.merge(more),

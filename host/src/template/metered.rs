@@ -240,6 +240,7 @@ fn slice<'a>(e: &Spanned<Slice<'a>>) -> Expr<'a> {
 }
 
 fn unary<'a>(e: &Spanned<UnaryOp<'a>>) -> Expr<'a> {
+    #[expect(clippy::needless_match, reason = "it can't be copied")]
     let op = match e.op {
         UnaryOpKind::Not => UnaryOpKind::Not,
         UnaryOpKind::Neg => UnaryOpKind::Neg,

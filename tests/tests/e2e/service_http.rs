@@ -213,9 +213,7 @@ async fn what_is_http_gets_one_answer() {
         ),
         (
             "an upgrade",
-            &format!(
-                "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close, upgrade\r\nUpgrade: h2c\r\n\r\n"
-            ),
+            "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close, upgrade\r\nUpgrade: h2c\r\n\r\n",
             "200",
         ),
         (
