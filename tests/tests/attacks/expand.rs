@@ -11,7 +11,7 @@ pub fn bytes(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(OPEN) {
-        out.extend_from_slice(rest[..at].as_bytes());
+        out.extend_from_slice(&rest.as_bytes()[..at]);
         let inner = &rest[at + OPEN.len_utf8()..];
         let end = closing(inner);
         out.extend(one(&inner[..end]));
