@@ -73,7 +73,7 @@ pub struct LocalOptions {
     /// Where compiled components are kept; only this account may write there [default: ~/.cache/noetl/compiled]
     #[arg(long, env = "NOETL_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
-    /// Processes that run steps [default: one for each core]
+    /// Processes that run steps [default: one more than there are cores]
     #[arg(long, env = "NOETL_WORKERS", value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
     /// Refuses to start where the kernel lacks a mechanism that confines steps (see `noetl doctor`)

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::super::job::Job;
 use super::process::Process;
 use super::protocol::{
     FromWorker, Reader, RunId, ToWorker, WireDone, Writer, decode, encode, write,
@@ -42,7 +43,12 @@ pub(super) struct Link {
 }
 
 /// The steps that run in it; `None` when it is gone.
-type Steps = Option<HashMap<RunId, mpsc::Sender<Said>>>;
+type Steps = Option<HashMap<RunId, Step>>;
+
+struct Step {
+    tenant: String,
+    said: mpsc::Sender<Said>,
+}
 
 /// A step in a worker. Dropped before it is done, it is cancelled there.
 pub(super) struct Run {
@@ -75,13 +81,17 @@ impl Link {
     }
 
     /// Starts a step, unless the worker is gone.
-    pub fn run(self: &Arc<Self>, start: impl FnOnce(RunId) -> ToWorker) -> Option<Run> {
+    pub fn run(self: &Arc<Self>, job: &Job) -> Option<Run> {
         // A guest waits for one answer before it calls again: one place for its
         // call, one for its end.
         let (sender, said) = mpsc::channel(2);
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.lock().as_mut()?.insert(id, sender);
-        self.tell(&start(id));
+        let step = Step {
+            tenant: job.tenant.clone(),
+            said: sender,
+        };
+        self.lock().as_mut()?.insert(id, step);
+        self.tell(&ToWorker::Run(id, job.clone()));
         Some(Run {
             link: Arc::clone(self),
             id,
@@ -89,9 +99,13 @@ impl Link {
         })
     }
 
-    /// How many steps run in it; `None` when it is gone.
-    pub fn running(&self) -> Option<usize> {
-        self.lock().as_ref().map(HashMap::len)
+    /// How many steps run in it, and whether one of them is the tenant's; `None`
+    /// when it is gone.
+    pub fn running(&self, tenant: &str) -> Option<(usize, bool)> {
+        let steps = self.lock();
+        let steps = steps.as_ref()?;
+        let has = steps.values().any(|step| step.tenant == tenant);
+        Some((steps.len(), has))
     }
 
     /// Ends the process, whatever it does.
@@ -126,7 +140,7 @@ impl Link {
         let Some(step) = steps.get(&id) else {
             return Ok(());
         };
-        match step.try_send(said) {
+        match step.said.try_send(said) {
             Err(mpsc::error::TrySendError::Full(_)) => {
                 bail!("a step calls without waiting for an answer")
             }

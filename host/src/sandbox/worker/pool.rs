@@ -39,18 +39,18 @@ const SETTLE: Duration = Duration::from_millis(50);
 pub struct WorkerSettings {
     /// The program `noetl`.
     pub program: PathBuf,
-    /// How many processes; more than cores gain nothing.
+    /// How many processes. A tenant uses all but one of them at once.
     pub workers: usize,
     /// Where compiled components are kept.
     pub cache_dir: PathBuf,
 }
 
 impl WorkerSettings {
-    /// One worker for each core, of the program that runs now.
+    /// One worker more than there are cores, of the program that runs now.
     pub fn new(cache_dir: PathBuf) -> Self {
         Self {
             program: "/proc/self/exe".into(),
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: std::thread::available_parallelism().map_or(1, usize::from) + 1,
             cache_dir,
         }
     }
@@ -79,21 +79,30 @@ impl Places {
         self.filled.notify_waiters();
     }
 
-    /// The worker with the least to do.
-    fn idlest(&self) -> Option<Arc<Link>> {
-        self.lock()
+    /// The worker with the least to do, of those that the tenant may use: never
+    /// all of them, if there are several. What takes a while and can't be broken
+    /// off, a copy of a large memory for one, then delays only who does it.
+    fn idlest(&self, tenant: &str) -> Option<Arc<Link>> {
+        let links = self.lock();
+        let states: Vec<_> = links
             .iter()
             .flatten()
-            .filter_map(|link| Some((link.running()?, link)))
-            .min_by_key(|(running, _)| *running)
+            .filter_map(|link| Some((link.running(tenant)?, link)))
+            .collect();
+        let used = states.iter().filter(|((_, has), _)| *has).count();
+        let full = used > 0 && used + 1 >= links.len();
+        states
+            .into_iter()
+            .filter(|((_, has), _)| *has || !full)
+            .min_by_key(|((running, _), _)| *running)
             .map(|(_, link)| Arc::clone(link))
     }
 
     /// The same, once there is one.
-    async fn worker(&self) -> Arc<Link> {
+    async fn worker(&self, tenant: &str) -> Arc<Link> {
         loop {
             let filled = self.filled.notified();
-            if let Some(link) = self.idlest() {
+            if let Some(link) = self.idlest(tenant) {
                 return link;
             }
             filled.await;
@@ -208,14 +217,14 @@ impl Workers {
     /// Runs a step in one worker.
     async fn attempt(&self, request: &StepRequest, job: &Job) -> Result<Done, Lost> {
         let deadline = Instant::now() + request.limits.time;
-        let worker = tokio::time::timeout_at(deadline, self.places.worker());
+        let worker = tokio::time::timeout_at(deadline, self.places.worker(&request.tenant));
         let Ok(link) = worker.await else {
             return Err(Lost {
                 why: "no sandbox worker could be started".into(),
                 touched: true,
             });
         };
-        let Some(mut run) = link.run(|id| ToWorker::Run(id, job.clone())) else {
+        let Some(mut run) = link.run(job) else {
             return Err(Lost::of(&link, false));
         };
         let mut postgres = postgres(&self.pools, request);

@@ -87,8 +87,10 @@ pub async fn rate<R: StepRunner + 'static>(
     let started = Instant::now();
     let until = started + Duration::from_secs(3);
     let tasks: Vec<_> = (0..clients)
-        .map(|_| {
-            let (runner, request) = (Arc::clone(runner), request.clone());
+        .map(|client| {
+            let (runner, mut request) = (Arc::clone(runner), request.clone());
+            // No tenant may use every worker.
+            request.tenant = format!("bench-{client}");
             tokio::spawn(async move {
                 let mut steps = 0_u32;
                 while Instant::now() < until {

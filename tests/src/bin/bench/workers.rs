@@ -73,11 +73,11 @@ async fn start(workers: usize, cache: &std::path::Path) -> anyhow::Result<Worker
 
 /// A tenant's light step, alone and beside a tenant who does its worst.
 async fn neighbour(cache: &std::path::Path) -> anyhow::Result<()> {
-    let runner = Arc::new(Queued::new(start(2, cache).await?, QueueLimits::default()));
+    let runner = Arc::new(Queued::new(start(3, cache).await?, QueueLimits::default()));
     let mut light = python("def main(): return 1\n", &json!({}));
     light.tenant = "good".into();
     let alone = steps(&*runner, &light, 2000).await?;
-    row("return 1, the tenant alone", &alone, "2 workers");
+    row("return 1, the tenant alone", &alone, "3 workers");
 
     let endless = {
         let mut step = python("while True: pass\n", &json!({}));
