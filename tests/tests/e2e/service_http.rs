@@ -419,16 +419,18 @@ workflow:
         "POST /api/execute HTTP/1.1\r\n{CLOSE}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
+    let mut store = server.store.connect().await;
+    let count = "SELECT count(*) FROM executions WHERE status = 'running'";
     let mut working = Vec::new();
-    for _ in 0..3 {
+    // One after the other: the connection of `register` makes room for the last, and
+    // until it is at work, a new one could have to make room instead.
+    for at_work in 1..=3 {
         let mut stream = connect(&server).await;
         stream.write_all(request.as_bytes()).await.expect("sent");
         working.push(stream);
-    }
-    let mut store = server.store.connect().await;
-    let count = "SELECT count(*) FROM executions WHERE status = 'running'";
-    while noetl_tests::scalar::<i64>(&mut store, count).await < 3 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        while noetl_tests::scalar::<i64>(&mut store, count).await < at_work {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
     let answer = exchange(&server, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(statuses(&answer), ["503"], "{answer}");
