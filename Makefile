@@ -71,8 +71,11 @@ fuzz: need-fuzz
 ## deny: licences, sources and known advisories of all dependencies
 .PHONY: deny
 deny: need-deny
-	cargo deny check
-	cd guest-tools && cargo deny --config ../deny.toml check
+	cargo deny check bans licenses sources
+	cd guest-tools && cargo deny --config ../deny.toml check bans licenses sources
+	@echo "[make] known advisories: needs RustSec's database, from the network or ~/.cargo/advisory-dbs"
+	cargo deny check advisories
+	cd guest-tools && cargo deny --config ../deny.toml check advisories
 
 ## sbom: what the program consists of, as CycloneDX, in build/sbom
 .PHONY: sbom
