@@ -34,6 +34,14 @@ pub fn brief(text: &str, length: usize) -> String {
     }
 }
 
+/// Cuts a text off after `most` bytes at most, and says so with a `…`.
+pub fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+    }
+}
+
 fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,

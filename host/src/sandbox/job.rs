@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::limiter::exceeded;
 use super::{ErrorCategory, Limit, Limits, StepError, StepOutcome, StepRequest, Usage};
 use crate::capabilities::log::Written;
+use crate::visible::cut;
 
 /// A step, as it goes in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -84,11 +85,4 @@ fn bounded(mut error: StepError, limits: Limits) -> StepError {
         .details
         .filter(|details| details.to_string().len() <= most);
     error
-}
-
-fn cut(text: &mut String, most: usize) {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
-        text.push('…');
-    }
 }

@@ -7,7 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres};
 
 use super::credentials::{Credential, Row};
-use super::{PRESENCE, open};
+use super::{PRESENCE, lock_alone, open};
 use crate::secrets::{KeyRing, Secret};
 
 /// The advisory lock of whoever encrypts what was stored in plain text.
@@ -113,10 +113,7 @@ impl Rotation {
         let mut alone = false;
         // A server that was just killed is noticed by PostgreSQL a moment later.
         for _ in 0..10 {
-            alone = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-                .bind(PRESENCE)
-                .fetch_one(&mut *connection)
-                .await?;
+            alone = lock_alone(&mut connection).await?;
             if alone {
                 break;
             }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgConnection, PgPool, Postgres};
 
 pub use catalog::{CatalogEntry, StoredPlaybook};
 pub use credentials::{Credential, CredentialEntry, CredentialError};
@@ -73,10 +73,7 @@ impl Store {
         let mut alone = false;
         // A server that was just killed is noticed by PostgreSQL a moment later.
         for _ in 0..10 {
-            alone = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-                .bind(PRESENCE)
-                .fetch_one(&mut *connection)
-                .await?;
+            alone = lock_alone(&mut connection).await?;
             if alone || !executions::any_running(&mut connection).await? {
                 break;
             }
@@ -146,4 +143,13 @@ fn without_url(error: &sqlx::Error) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// Whether nobody else uses the store; then nobody can until `connection` is closed
+/// or gives the lock back.
+async fn lock_alone(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+        .bind(PRESENCE)
+        .fetch_one(connection)
+        .await
 }

@@ -1,5 +1,6 @@
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::tree::{Entry, Kind, Node, Position};
+use crate::visible::cut;
 
 /// Nobody reads more, and each costs looking for a suggestion.
 const MAX: usize = 100;
@@ -46,13 +47,6 @@ impl Added<'_> {
 
 /// The file may hold names and numbers of any length.
 const MAX_TEXT: usize = 1000;
-
-fn shorten(text: &mut String) {
-    if text.len() > MAX_TEXT {
-        text.truncate(text.floor_char_boundary(MAX_TEXT));
-        text.push('…');
-    }
-}
 
 impl Report {
     pub(crate) fn new(file: &str) -> Self {
@@ -159,9 +153,10 @@ impl Report {
         let mut seen: Vec<Diagnostic> = Vec::new();
         self.found.sort_by_key(|found| (found.line, found.column));
         for mut found in self.found {
-            shorten(&mut found.message);
-            found.field.as_mut().map(shorten);
-            found.hint.as_mut().map(shorten);
+            let texts = [&mut found.field, &mut found.hint].into_iter().flatten();
+            for text in texts.chain([&mut found.message]) {
+                cut(text, MAX_TEXT);
+            }
             if !seen.contains(&found) {
                 seen.push(found);
             }

@@ -12,6 +12,7 @@ use deadpool::managed::Object;
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, Either, Executor, Row, SqlSafeStr, Statement};
+use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
 use super::decode::{self, Layout};
@@ -184,22 +185,11 @@ impl Session {
         }
         let client = self.start()?;
         let shown = client.connection.fetch_one("SHOW statement_timeout");
-        match tokio::time::timeout_at(deadline.into(), shown).await {
-            Ok(Ok(row)) => {
-                self.busy = false;
-                let timeout = row.try_get(0).map_or(0, timeout::parse);
-                self.timeout_is(Some(timeout));
-                Ok(timeout)
-            }
-            Ok(Err(error)) => {
-                self.failed(error::connection_lives(&error));
-                Err(error::statement(&error, None))
-            }
-            Err(_) => {
-                self.failed(false);
-                Err(late())
-            }
-        }
+        let shown = tokio::time::timeout_at(deadline.into(), shown).await;
+        let row = self.ended(shown)?;
+        let timeout = row.try_get(0).map_or(0, timeout::parse);
+        self.timeout_is(Some(timeout));
+        Ok(timeout)
     }
 
     /// What PostgreSQL's timeout has to be instead of `known`; `None` if it is
@@ -222,10 +212,15 @@ impl Session {
         let client = self.start()?;
         let sql = AssertSqlSafe(sql);
         let ran = tokio::time::timeout_at(deadline.into(), client.connection.execute(sql)).await;
+        self.ended(ran).map(drop)
+    }
+
+    /// Notes how a statement of our own has ended.
+    fn ended<T>(&mut self, ran: Result<sqlx::Result<T>, Elapsed>) -> Result<T, Error> {
         match ran {
-            Ok(Ok(_)) => {
+            Ok(Ok(done)) => {
                 self.busy = false;
-                Ok(())
+                Ok(done)
             }
             Ok(Err(error)) => {
                 self.failed(error::connection_lives(&error));

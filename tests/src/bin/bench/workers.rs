@@ -9,7 +9,7 @@ use noetl_tests::{noetl, token};
 use serde_json::json;
 
 use crate::step::{
-    JWT, component, host_call, lateness, memory_of_one, pools, probe, python, rate, steps,
+    JWT, NOTHING, component, host_call, lateness, memory_of_one, pools, probe, python, rate, steps,
 };
 use crate::table::{percentile, row};
 
@@ -74,7 +74,7 @@ async fn start(workers: usize, cache: &std::path::Path) -> anyhow::Result<Worker
 /// A tenant's light step, alone and beside a tenant who does its worst.
 async fn neighbour(cache: &std::path::Path) -> anyhow::Result<()> {
     let runner = Arc::new(Queued::new(start(3, cache).await?, QueueLimits::default()));
-    let mut light = python("def main(): return 1\n", &json!({}));
+    let mut light = python(NOTHING, &json!({}));
     light.tenant = "good".into();
     let alone = steps(&*runner, &light, 2000).await?;
     row("return 1, the tenant alone", &alone, "3 workers");
