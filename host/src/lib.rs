@@ -4,6 +4,7 @@
 //! `cli → api → engine → sandbox → capabilities → wit`; `engine → playbook →
 //! template`; `store` stands beside them, `limits`, `grants` and `secrets` below all.
 
+pub mod access;
 pub mod admission;
 pub mod api;
 pub mod app;

@@ -1,16 +1,18 @@
 //! What a caller is told: an execution's answer, or a problem (RFC 9457).
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::access::{AccessError, Principal, Role};
 use crate::admission::Full;
-use crate::engine::{Failure, Outcome, StepRecord};
+use crate::engine::{Failure, History, Outcome, StepRecord};
 use crate::playbook::Diagnostics;
 use crate::sandbox::{ErrorCategory, StepError};
+use crate::store::ExecutionRecord;
 use crate::visible::brief;
 
 /// An execution that ended well. Its JSON has the fields of the last tool
@@ -18,6 +20,8 @@ use crate::visible::brief;
 #[derive(Debug, Clone)]
 pub struct Answer {
     body: Map<String, Value>,
+    /// It was given before.
+    replayed: bool,
 }
 
 impl Answer {
@@ -37,7 +41,42 @@ impl Answer {
         body.insert("execution_id".into(), json!(id));
         body.insert("result".into(), outcome.result.unwrap_or(Value::Null));
         body.insert("steps".into(), json!(outcome.steps));
-        Ok(Self { body })
+        Ok(Self {
+            body,
+            replayed: false,
+        })
+    }
+
+    /// The answer of an execution that has ended, out of its record.
+    ///
+    /// # Errors
+    /// If it did not end well.
+    pub fn of(record: ExecutionRecord) -> Result<Self, Box<Problem>> {
+        let id = record.summary.execution_id;
+        let parsed = |raw: Option<&str>| raw.and_then(|raw| serde_json::from_str(raw).ok());
+        let unreadable = || Box::new(Problem::internal("the execution's record can't be read"));
+        let history = History::read(&record.events).map_err(|_| unreadable())?;
+        let steps = history.records();
+        let error: Option<Value> = parsed(record.summary.error.as_ref().map(|error| error.0.get()));
+        if record.summary.status != "success" {
+            let error = error.ok_or_else(unreadable)?;
+            return Err(Box::new(Problem::ended(id, error, steps)));
+        }
+        let outcome = Outcome {
+            result: parsed(record.result.as_ref().map(|result| result.get())),
+            failure: None,
+            steps,
+        };
+        Self::new(id, outcome)
+    }
+
+    /// Says that it was given before.
+    #[must_use]
+    pub fn replayed(self) -> Self {
+        Self {
+            replayed: true,
+            ..self
+        }
     }
 
     /// The JSON text's value.
@@ -46,9 +85,17 @@ impl Answer {
     }
 }
 
+/// Says that an answer was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        Json(self.body).into_response()
+        let mut response = Json(self.body).into_response();
+        if self.replayed {
+            let yes = HeaderValue::from_static("true");
+            response.headers_mut().insert(REPLAYED, yes);
+        }
+        response
     }
 }
 
@@ -157,6 +204,130 @@ impl Problem {
                 brief(path, 500)
             ),
         )
+    }
+
+    pub(crate) fn no_version(path: &str, version: i32) -> Self {
+        Self::new(
+            "no-such-playbook",
+            "There is no such playbook",
+            StatusCode::NOT_FOUND,
+            format!(
+                "there is no version {version} of a playbook `{path}`; `GET /api/catalog/versions/{path}` lists those that there are",
+                path = brief(path, 500)
+            ),
+        )
+    }
+
+    pub(crate) fn no_execution(id: Uuid) -> Self {
+        Self::not_found(format!("there is no execution {id}"))
+    }
+
+    /// The execution has ended, and so can't be what is asked for.
+    pub(super) fn not_running(id: Uuid, status: &str) -> Self {
+        Self::new(
+            "not-running",
+            "The execution does not run",
+            StatusCode::CONFLICT,
+            format!("the execution {id} has ended already: {status}"),
+        )
+    }
+
+    /// The execution runs, and so can't be what is asked for.
+    pub(super) fn still_running(id: Uuid) -> Self {
+        Self::new(
+            "still-running",
+            "The execution still runs",
+            StatusCode::CONFLICT,
+            format!("the execution {id} still runs; cancel it first"),
+        )
+    }
+
+    pub(crate) fn key_reused() -> Self {
+        Self::new(
+            "idempotency-key-reused",
+            "The idempotency key belongs to another request",
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "another request was sent before with this Idempotency-Key; a key names one request, and is sent again only with the same path and payload",
+        )
+    }
+
+    /// Another server goes on with the execution.
+    pub(crate) fn lost() -> Self {
+        Self::new(
+            "store-unavailable",
+            "The server's database does not answer",
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server lost its way to its database while the execution ran, and another one has taken it over; `GET /api/executions/{id}` tells how it goes on",
+        )
+        .retry_after(5)
+    }
+
+    /// Whether the store failed.
+    pub(crate) fn is_of_store(&self) -> bool {
+        self.kind.ends_with(":store-unavailable")
+    }
+
+    /// Nobody knows who calls.
+    pub(super) fn unauthenticated(error: &AccessError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AccessError::Unavailable(_) => Self::new(
+                "store-unavailable",
+                "Nobody can tell who calls",
+                StatusCode::SERVICE_UNAVAILABLE,
+                detail,
+            )
+            .retry_after(5),
+            _ => Self::new(
+                "unauthenticated",
+                "Who calls is not known",
+                StatusCode::UNAUTHORIZED,
+                detail,
+            ),
+        }
+    }
+
+    /// The caller may not do this.
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(
+            "forbidden",
+            "The caller may not do this",
+            StatusCode::FORBIDDEN,
+            detail,
+        )
+    }
+
+    pub(super) fn needs(role: Role, principal: &Principal) -> Self {
+        Self::forbidden(format!(
+            "this takes the role `{role}`; `{}` has the role `{}`",
+            principal.subject, principal.role
+        ))
+    }
+
+    /// What became of an execution that did not end well, out of its record.
+    fn ended(id: Uuid, error: Value, steps: Vec<StepRecord>) -> Self {
+        let text = |name: &str| error[name].as_str().map(str::to_owned);
+        if let (Some(step), Ok(step_error)) = (text("step"), serde_json::from_value(error.clone()))
+        {
+            let failure = Failure {
+                step,
+                tool: text("tool"),
+                error: step_error,
+            };
+            return Self::failed(id, failure, steps);
+        }
+        let message = text("message").unwrap_or_default();
+        let mut problem = match text("kind").as_deref() {
+            Some("interrupted") => Self::new(
+                "interrupted",
+                "The execution was interrupted",
+                StatusCode::SERVICE_UNAVAILABLE,
+                message,
+            ),
+            _ => Self::internal(message),
+        };
+        problem.about(id);
+        problem
     }
 
     pub(crate) fn invalid_playbook(diagnostics: &Diagnostics) -> Self {
@@ -280,6 +451,11 @@ fn describe(error: &StepError) -> (&'static str, &'static str, StatusCode) {
             "The server failed",
             StatusCode::INTERNAL_SERVER_ERROR,
         ),
+        C::Cancelled => (
+            "cancelled",
+            "The execution was cancelled",
+            StatusCode::CONFLICT,
+        ),
     }
 }
 
@@ -298,6 +474,12 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer realm=\"noetl\"");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
         if let Some(seconds) = retry_after {
             response
                 .headers_mut()

@@ -3,71 +3,157 @@
 use std::convert::Infallible;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::UnboundedReceiver;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::answer::Problem;
+use super::catalog::Reference;
 use super::extract::Json;
+use super::openapi::ProblemDocument;
+use crate::access::{Principal, Role};
 use crate::admission::Admitted;
-use crate::app::App;
+use crate::app::{App, Idempotency, Wanted};
 use crate::engine::{Listener, Told};
-use crate::store::DEFAULT_TENANT;
 
-#[derive(Deserialize)]
+/// An execution that is wanted.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
+    /// The playbook's path, with or without `@version`.
     path: String,
-    #[serde(default = "empty")]
-    payload: Value,
+    /// What goes over the playbook's workload, mapping by mapping.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    payload: Map<String, Value>,
 }
 
-fn empty() -> Value {
-    Value::Object(Map::new())
+/// An execution that was accepted.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AcceptedExecution {
+    execution_id: Uuid,
+    /// `running`
+    status: &'static str,
 }
 
-/// Runs a playbook and answers with its result, or, if the caller accepts
-/// `text/event-stream`, with each event as it happens and the result at last.
+/// Executes a playbook.
+///
+/// Answers with the members of the last tool step's result, and `execution_id`,
+/// `result`, `steps`. With `Prefer: respond-async` the answer is 202 as soon as the
+/// execution is accepted. With `Accept: text/event-stream` each event is told as it
+/// happens, and the answer at last.
+#[utoipa::path(post, path = "/api/execute", tag = "executions", request_body = Request,
+    params(
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: do not wait for the end"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names the request: sent again, it is not done again"),
+    ),
+    responses(
+        (status = 200, description = "It ended well", content((Object = "application/json"), (String = "text/event-stream"))),
+        (status = 202, description = "It is accepted", body = AcceptedExecution,
+            headers(("location" = String, description = "Where the execution is"))),
+        (status = 404, description = "There is no such playbook", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "A step failed", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn execute(
     State(app): State<App>,
+    principal: Principal,
     headers: HeaderMap,
     Json(request): Json<Request>,
-) -> Response {
-    let wants_events = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|accept| accept.to_str().ok())
-        .any(|accept| accept.contains("text/event-stream"));
-    let admitted = match app.admit(DEFAULT_TENANT) {
-        Ok(admitted) => admitted,
-        Err(problem) => return problem.into_response(),
-    };
-    if wants_events {
-        return Sse::new(events(app, admitted, request))
+) -> Result<Response, Problem> {
+    principal.needs(Role::Runner)?;
+    let wanted = wanted(&headers, request)?;
+    let admitted = app.admit(&principal.tenant).map_err(|problem| *problem)?;
+    if asks(&headers, header::ACCEPT.as_str(), "text/event-stream") {
+        return Ok(Sse::new(events(app, admitted, principal, wanted))
             .keep_alive(KeepAlive::default())
-            .into_response();
+            .into_response());
     }
-    match app
-        .execute(admitted, &request.path, request.payload, None)
+    if asks(&headers, "prefer", "respond-async") {
+        return begin(&app, admitted, &principal, wanted).await;
+    }
+    let answer = app.execute(admitted, &principal, wanted, None).await;
+    Ok(answer.map_err(|problem| *problem)?.into_response())
+}
+
+fn wanted(headers: &HeaderMap, request: Request) -> Result<Wanted, Problem> {
+    let Reference { path, version } = Reference::parse(&request.path)?;
+    let idempotency = match headers.get("idempotency-key") {
+        None => None,
+        Some(key) => {
+            let key = key
+                .to_str()
+                .ok()
+                .filter(|key| (1..=255).contains(&key.len()))
+                .ok_or_else(|| {
+                    Problem::bad_request(
+                        "the header Idempotency-Key must be 1 to 255 visible ASCII characters",
+                    )
+                })?;
+            let content = json!([request.path, request.payload]).to_string();
+            Some(Idempotency {
+                key: key.into(),
+                digest: Sha256::digest(content).into(),
+            })
+        }
+    };
+    Ok(Wanted {
+        path,
+        version,
+        payload: request.payload,
+        idempotency,
+        rerun_of: None,
+    })
+}
+
+/// Whether one of a header's entries begins with `word`.
+pub(super) fn asks(headers: &HeaderMap, name: &str, word: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|entry| {
+            let entry = entry.split(';').next().unwrap_or_default();
+            entry.trim().eq_ignore_ascii_case(word)
+        })
+}
+
+/// Has an execution run, and answers as soon as it is accepted.
+pub(super) async fn begin(
+    app: &App,
+    admitted: Admitted,
+    principal: &Principal,
+    wanted: Wanted,
+) -> Result<Response, Problem> {
+    let id = app
+        .start_execution(admitted, principal, wanted)
         .await
-    {
-        Ok(answer) => answer.into_response(),
-        Err(problem) => problem.into_response(),
-    }
+        .map_err(|problem| *problem)?;
+    let location = HeaderValue::from_str(&format!("/api/executions/{id}")).expect("ASCII");
+    let body = AcceptedExecution {
+        execution_id: id,
+        status: "running",
+    };
+    let headers = [(header::LOCATION, location)];
+    Ok((StatusCode::ACCEPTED, headers, axum::Json(body)).into_response())
 }
 
 fn events(
     app: App,
     admitted: Admitted,
-    request: Request,
+    principal: Principal,
+    wanted: Wanted,
 ) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     let (listener, received) = Listener::new();
     let answer = tokio::spawn(async move {
-        app.execute(admitted, &request.path, request.payload, Some(listener))
+        app.execute(admitted, &principal, wanted, Some(listener))
             .await
     });
     unfold(Some((received, answer)), async |state| {

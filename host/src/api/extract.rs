@@ -1,6 +1,7 @@
 //! axum's extractors, with refusals that are problems.
 
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -10,8 +11,14 @@ use super::answer::Problem;
 /// A JSON body.
 pub(super) struct Json<T>(pub(super) T);
 
+/// A JSON body, or none.
+pub(super) struct OptionalJson<T>(pub(super) Option<T>);
+
 /// A path's parameters.
 pub(super) struct Path<T>(pub(super) T);
+
+/// A query's parameters.
+pub(super) struct Query<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
@@ -36,5 +43,36 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             .await
             .map(|axum::extract::Path(parameters)| Self(parameters))
             .map_err(|e: PathRejection| Problem::unreadable(e.status(), e.body_text()))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|e| Problem::unreadable(e.status(), e.body_text()))?;
+        if body.is_empty() {
+            return Ok(Self(None));
+        }
+        axum::Json::from_bytes(&body)
+            .map(|axum::Json(body)| Self(Some(body)))
+            .map_err(|e: JsonRejection| Problem::unreadable(e.status(), e.body_text()))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // The database's texts can't hold it.
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(Problem::bad_request("a query can't hold a NUL character"));
+        }
+        axum::extract::Query::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(parameters)| Self(parameters))
+            .map_err(|e: QueryRejection| Problem::unreadable(e.status(), e.body_text()))
     }
 }

@@ -1,17 +1,22 @@
 //! The HTTP service.
 
+mod access;
 pub mod answer;
 mod body;
 mod catalog;
 mod connections;
 mod credentials;
 pub mod dev;
+mod events;
 mod execute;
 mod executions;
 mod extract;
+pub(crate) mod keys;
 pub mod limits;
+mod openapi;
 mod patience;
 mod server;
+mod tools;
 
 pub use server::serve;
 
@@ -22,30 +27,30 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use serde_json::json;
 
+use crate::access::Principal;
 use crate::app::App;
+use access::Entrance;
 use answer::Problem;
 
-/// Every route of the service.
-pub fn router(app: App) -> Router {
+/// Every route of the service, for whoever shows who it is or, if `principal` is
+/// given, for that caller.
+pub fn router(app: App, principal: Option<Principal>) -> Router {
     let dev = app.inner.dev;
     let bodies = body::Bodies::new(app.inner.http);
-    let router = Router::new()
+    let entrance = Entrance {
+        app: app.clone(),
+        principal,
+    };
+    let (routes, description) = openapi::routes();
+    routes
+        .route_layer(from_fn_with_state(entrance, access::authenticate))
+        .merge(openapi::pages(description))
         .route("/health", get(health))
-        .route("/api/execute", post(execute::execute))
-        .route("/api/executions/{id}", get(executions::get))
-        .route(
-            "/api/catalog/playbooks",
-            get(catalog::list).post(catalog::register),
-        )
-        .route("/api/catalog/playbooks/{*path}", get(catalog::get))
-        .route("/api/credentials", get(credentials::list))
-        .route("/api/credentials/{alias}", put(credentials::put))
         .with_state(app)
-        .merge(if dev { dev::router() } else { Router::new() });
-    router
+        .merge(if dev { dev::router() } else { Router::new() })
         .fallback(async || Problem::not_found("there is no such route; docs/api.md lists them"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::disable())

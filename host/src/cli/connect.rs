@@ -5,9 +5,8 @@ use clap::Args;
 
 use super::client::Client;
 use super::failure::Failure;
-use super::local::{Local, LocalOptions};
+use super::local::{Local, LocalOptions, Serving};
 use super::{serve, terminal};
-use crate::app::ServiceLimits;
 
 /// Which server to use.
 #[derive(Debug, Args)]
@@ -38,7 +37,7 @@ impl ServerOptions {
         }
         let interrupted = || Failure::new("interrupted");
         let local = tokio::select! {
-            local = Local::start(&self.local, false, ServiceLimits::default(), &terminal::note) => local?,
+            local = Local::start(&self.local, Serving::default(), &terminal::note) => local?,
             _ = tokio::signal::ctrl_c() => return Err(interrupted().into()),
         };
         let result = tokio::select! {

@@ -13,6 +13,7 @@ use super::embedded::{Embedded, Options};
 use super::failure::Failure;
 use super::master_key::{MasterKeyOption, MasterKeys};
 use super::terminal::{note, timed};
+use crate::access::{AccessConfig, Principal};
 use crate::app::{App, AppConfig, ServiceLimits};
 use crate::grants::{BUILT_IN_TOOLS, Grants};
 use crate::sandbox::WorkerSettings;
@@ -110,6 +111,15 @@ impl LocalOptions {
     }
 }
 
+/// What only a server that others reach needs.
+#[derive(Default)]
+pub struct Serving {
+    pub dev: bool,
+    pub limits: ServiceLimits,
+    pub access: AccessConfig,
+    pub retention: Option<Duration>,
+}
+
 /// A started application and its client.
 pub struct Local {
     pub app: App,
@@ -125,8 +135,7 @@ impl Local {
     /// The database or the application does not start.
     pub async fn start(
         options: &LocalOptions,
-        dev: bool,
-        limits: ServiceLimits,
+        serving: Serving,
         say: &dyn Fn(&str),
     ) -> anyhow::Result<Local> {
         let components = options.components()?;
@@ -143,13 +152,15 @@ impl Local {
             workers,
             require_isolation: options.require_isolation,
             grants: options.grants.clone(),
-            dev,
-            limits,
+            dev: serving.dev,
+            limits: serving.limits,
+            access: serving.access,
+            retention: serving.retention,
         };
         let progress = |text: &str, duration: Duration| say(&timed(text, duration));
         let app = App::start(config, &progress).await?;
         say(&granted(app.grants()));
-        let client = Client::in_process(app.router());
+        let client = Client::in_process(app.router_of(Principal::local()));
         if let Some(embedded) = &embedded {
             client
                 .put_credential(DEMO_CREDENTIAL, "postgres", &embedded.demo_url, false)

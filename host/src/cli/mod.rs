@@ -1,5 +1,6 @@
 //! The command line: one module for each command.
 
+mod access;
 mod client;
 mod components;
 mod connect;
@@ -12,6 +13,7 @@ mod execute;
 mod execution;
 mod failure;
 mod files;
+mod key;
 mod limits;
 mod local;
 mod master_key;
@@ -55,6 +57,9 @@ enum Command {
     /// Manage the credentials that playbooks name
     #[command(subcommand)]
     Credential(credential::Credential),
+    /// Manage the API keys that callers show
+    #[command(subcommand)]
+    Key(key::Key),
     /// See what is registered
     #[command(subcommand)]
     Playbook(playbook::Playbook),
@@ -111,6 +116,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Register(command) => command.run().await,
         Command::Validate(command) => command.run(),
         Command::Credential(command) => command.run().await,
+        Command::Key(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
         Command::Doctor(command) => command.run().await,
         Command::Version => {

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::access::AccessOptions;
 use super::client::Client;
 use super::failure::Failure;
 use super::limits::{LimitOptions, make_room_for_files};
-use super::local::{DRAIN_LIMIT, Local, LocalOptions};
+use super::local::{DRAIN_LIMIT, Local, LocalOptions, Serving};
 use super::terminal::{note, out, timed};
 use super::{failure, files};
 use crate::app::App;
@@ -33,6 +34,11 @@ pub struct Serve {
     /// Also serves the example page and its stand-in for an identity provider
     #[arg(long)]
     dev: bool,
+    /// How long ended executions are kept, such as `30d` [default: for ever]
+    #[arg(long, env = "NOETL_RETENTION", value_name = "TIME", value_parser = humantime::parse_duration)]
+    retention: Option<Duration>,
+    #[command(flatten)]
+    access: AccessOptions,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -50,12 +56,18 @@ impl Serve {
         out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
         let listener = self.bind().await?;
         let address = listener.local_addr()?;
+        self.access.check_address(address.ip())?;
         let local = tokio::select! {
             local = self.start() => local?,
             () = signals.next() => return Err(Failure::new("interrupted while starting").into()),
         };
         if self.local.grants.is_some() {
             tokio::spawn(reload_grants(local.app.clone(), hangup));
+        }
+        if !self.access.config().required {
+            out(
+                "no authentication: everybody on this machine may do everything, as the tenant default; --require-auth asks for API keys",
+            );
         }
         if self.dev {
             out(&format!(
@@ -92,6 +104,7 @@ impl Serve {
             DRAIN_LIMIT.as_secs()
         ));
         let before = Instant::now();
+        local.app.stop();
         stop.send(()).ok();
         let finish = async {
             if tokio::time::timeout(DRAIN_LIMIT, &mut server)
@@ -129,7 +142,13 @@ impl Serve {
     async fn start(&self) -> anyhow::Result<Local> {
         let mut limits = self.limits.limits();
         make_room_for_files(&mut limits)?;
-        let local = Local::start(&self.local, self.dev, limits, &out).await?;
+        let serving = Serving {
+            dev: self.dev,
+            limits,
+            access: self.access.config(),
+            retention: self.retention,
+        };
+        let local = Local::start(&self.local, serving, &out).await?;
         let before = Instant::now();
         match self.register(&local.client).await? {
             0 => out("no playbooks registered now; add some with 'noetl register' or --playbooks"),

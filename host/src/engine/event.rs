@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::execution::failed;
 use crate::capabilities::log::Entry;
 use crate::sandbox::{StepError, Usage};
 use crate::store::StoredEvent;
@@ -59,7 +60,7 @@ pub struct StepRecord {
     pub step: String,
     /// Its tool.
     pub tool: String,
-    /// `success` or `failed`.
+    /// `success`, `failed` or `cancelled`.
     pub status: &'static str,
     /// When it was given to the sandbox.
     pub started_at: DateTime<Utc>,
@@ -89,7 +90,7 @@ impl StepRecord {
         Self {
             step: step.into(),
             tool: tool.into(),
-            status: if error.is_none() { "success" } else { "failed" },
+            status: error.as_ref().map_or("success", failed),
             started_at,
             duration_ms: milliseconds(usage.duration),
             cpu_ms: milliseconds(usage.cpu),
@@ -113,6 +114,14 @@ pub(super) struct Journal {
 }
 
 impl Journal {
+    /// One whose first event is numbered `next`.
+    pub(super) fn from(next: i32) -> Self {
+        Self {
+            next,
+            unstored: Vec::new(),
+        }
+    }
+
     pub(super) fn push(&mut self, event: &'static str, step: Option<&str>, data: Value) {
         self.unstored.push(StoredEvent {
             seq: self.next,
@@ -129,7 +138,13 @@ impl Journal {
         record: &StepRecord,
         result: Option<&Value>,
         log: &[Entry],
+        vars: &[(String, Option<Value>)],
+        next: &[&str],
     ) {
+        let vars: Map<String, Value> = vars
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
+            .collect();
         self.push(
             "step_finished",
             Some(&record.step),
@@ -144,6 +159,9 @@ impl Journal {
                 "result": result,
                 "error": record.error,
                 "log": log,
+                "vars": vars,
+                "next": next,
+                "started_at": record.started_at,
             }),
         );
     }

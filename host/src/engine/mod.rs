@@ -1,8 +1,10 @@
 //! Walks a playbook's steps: renders what they need, runs them, picks what
 //! comes next, and records all of it.
 
+mod changes;
 mod event;
 mod execution;
+mod history;
 mod limits;
 mod listener;
 mod plan;
@@ -11,17 +13,20 @@ mod step;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use changes::{Change, Changes};
 pub use event::{Event, StepRecord};
 pub use execution::{Failure, Outcome};
+pub use history::{History, StepHistory, steps};
 pub use limits::ExecutionLimits;
 pub use listener::{Listener, Told};
 pub use plan::Plan;
 
 use crate::grants::Grants;
 use crate::sandbox::StepRunner;
-use crate::store::Store;
+use crate::store::{RecordError, Store};
 
 /// Runs executions.
 #[derive(Clone)]
@@ -30,6 +35,7 @@ pub struct Engine {
     store: Store,
     grants: Arc<Grants>,
     limits: ExecutionLimits,
+    changes: Changes,
 }
 
 /// One execution, accepted by the store.
@@ -46,6 +52,10 @@ pub struct Execution {
     pub payload: Map<String, Value>,
     /// Where to send events as they happen.
     pub events: Option<Listener>,
+    /// What has happened in it, if another server began it.
+    pub history: Option<History>,
+    /// Ends it.
+    pub cancel: CancellationToken,
 }
 
 impl Engine {
@@ -62,7 +72,13 @@ impl Engine {
             store,
             grants,
             limits,
+            changes: Changes::default(),
         }
+    }
+
+    /// Where executions tell that something has happened in them.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// The names of the tools that a playbook can use.
@@ -73,8 +89,8 @@ impl Engine {
     /// Runs an execution to its end.
     ///
     /// # Errors
-    /// Only if the store fails: what becomes of the steps is in the outcome.
-    pub async fn run(&self, execution: Execution) -> sqlx::Result<Outcome> {
+    /// Only if it can't be recorded: what becomes of the steps is in the outcome.
+    pub async fn run(&self, execution: Execution) -> Result<Outcome, RecordError> {
         execution::run(self, execution).await
     }
 }

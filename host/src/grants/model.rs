@@ -121,6 +121,17 @@ pub struct HostPattern {
     pub port: Option<u16>,
 }
 
+impl std::fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let below = if self.subdomains { "*." } else { "" };
+        write!(f, "{below}{}", self.host)?;
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl FromStr for HostPattern {
     type Err = String;
 

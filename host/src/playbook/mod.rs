@@ -12,7 +12,7 @@ mod read;
 mod tool;
 
 pub use crate::yaml::{Diagnostic, Diagnostics};
-pub use model::{Action, ActionKind, Branch, Next, Playbook, Step, Var};
+pub use model::{Action, ActionKind, Branch, Next, OnRestart, Playbook, Step, Var};
 
 use crate::yaml;
 

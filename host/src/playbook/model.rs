@@ -17,8 +17,21 @@ pub struct Playbook {
     pub description: Option<String>,
     /// Defaults of the input, as written: data, never rendered.
     pub workload: Map<String, Json>,
+    /// `on_restart`.
+    pub on_restart: OnRestart,
     /// The steps, in the order of the text.
     pub steps: Vec<Step>,
+}
+
+/// What becomes of an execution whose server has stopped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnRestart {
+    /// It goes on after its last finished step; a step that was running runs again.
+    #[default]
+    Resume,
+    /// It is marked as interrupted.
+    Fail,
 }
 
 impl Playbook {

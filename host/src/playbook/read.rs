@@ -5,17 +5,18 @@ use std::collections::HashSet;
 use serde_json::Map;
 
 use super::check;
-use super::model::{Action, Playbook, Step, Var};
+use super::model::{Action, OnRestart, Playbook, Step, Var};
 use super::names::{self, Use};
 use super::tool::{self, Body, Over};
 use crate::template::{Template, TemplateError, ValueTemplate};
 use crate::visible::brief;
 use crate::yaml::{Added, Entry, Kind, Node, Position, Report, Source, entries_to_json, find};
 
-const TOP: [&str; 6] = [
+const TOP: [&str; 7] = [
     "apiVersion",
     "kind",
     "metadata",
+    "on_restart",
     "workload",
     "workbook",
     "workflow",
@@ -80,6 +81,7 @@ impl Reader<'_> {
         self.constant(top, "apiVersion", API_VERSION);
         self.constant(top, "kind", "Playbook");
         let (name, path, description) = self.metadata(top);
+        let on_restart = self.on_restart(top);
         let workload = self.workload(top);
         if let Some(workbook) = find(top, "workbook") {
             self.workbook(&workbook.value);
@@ -117,8 +119,26 @@ impl Reader<'_> {
             path: path?,
             description,
             workload: workload?,
+            on_restart,
             steps,
         })
+    }
+
+    fn on_restart(&mut self, top: &[Entry]) -> OnRestart {
+        let Some(entry) = find(top, "on_restart") else {
+            return OnRestart::default();
+        };
+        match &entry.value.kind {
+            Kind::Text(text) if text == "resume" => OnRestart::Resume,
+            Kind::Text(text) if text == "fail" => OnRestart::Fail,
+            _ => {
+                self.report
+                    .add(entry.value.position, "this must be `resume` or `fail`")
+                    .field("on_restart")
+                    .hint("`resume` goes on after the last finished step, `fail` marks the execution as interrupted");
+                OnRestart::default()
+            }
+        }
     }
 
     fn metadata(&mut self, top: &[Entry]) -> (Option<String>, Option<String>, Option<String>) {

@@ -124,6 +124,8 @@ pub enum ErrorCategory {
     Trap,
     /// The server could not run the step.
     Internal,
+    /// Somebody wanted it to end.
+    Cancelled,
 }
 
 impl ErrorCategory {
@@ -138,6 +140,7 @@ impl ErrorCategory {
             Self::Overloaded => "overloaded",
             Self::Trap => "trap",
             Self::Internal => "internal",
+            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -1,15 +1,17 @@
 //! Credentials, by alias. A URL is encrypted before it is written, and read only
 //! to make a pool.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{FromRow, PgExecutor};
+use utoipa::ToSchema;
 
 use super::Store;
 use crate::secrets::{KeyRing, OpenError, Sealed, Secret};
 
 /// A credential in a list: never its value.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
 pub struct CredentialEntry {
     /// The name that playbooks use.
     pub alias: String,
@@ -18,6 +20,8 @@ pub struct CredentialEntry {
     pub kind: String,
     /// Whether its role may have more rights than a playbook needs.
     pub allow_privileged: bool,
+    /// When its value last came.
+    pub updated_at: DateTime<Utc>,
 }
 
 /// A credential with its value.
@@ -140,18 +144,32 @@ impl Store {
         alias: &str,
         credential: &Credential,
     ) -> sqlx::Result<()> {
+        let mut connection = self.connections.of(tenant).await?;
         Row::seal(tenant, alias, credential, &self.keys)
-            .put(&self.pool)
+            .put(&mut *connection)
             .await
+    }
+
+    /// Removes a credential, and says whether there was one.
+    pub async fn delete_credential(&self, tenant: &str, alias: &str) -> sqlx::Result<bool> {
+        let mut connection = self.connections.of(tenant).await?;
+        let done = sqlx::query("DELETE FROM credentials WHERE tenant = $1 AND alias = $2")
+            .bind(tenant)
+            .bind(alias)
+            .execute(&mut *connection)
+            .await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// The tenant's credentials, by alias.
     pub async fn credentials(&self, tenant: &str) -> sqlx::Result<Vec<CredentialEntry>> {
+        let mut connection = self.connections.of(tenant).await?;
         sqlx::query_as(
-            "SELECT alias, kind, allow_privileged FROM credentials WHERE tenant = $1 ORDER BY alias",
+            "SELECT alias, kind, allow_privileged, updated_at FROM credentials
+             WHERE tenant = $1 ORDER BY alias",
         )
         .bind(tenant)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *connection)
         .await
     }
 
@@ -161,14 +179,16 @@ impl Store {
         tenant: &str,
         alias: &str,
     ) -> Result<Option<Credential>, CredentialError> {
+        let mut connection = self.connections.of(tenant).await?;
         let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {} FROM credentials WHERE tenant = $1 AND alias = $2",
             Row::COLUMNS
         )))
         .bind(tenant)
         .bind(alias)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *connection)
         .await?;
+        drop(connection);
         row.map(|row| row.open(&self.keys)).transpose()
     }
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
+use super::connections::{ALL, Connections, set_tenant};
 use super::credentials::{Credential, Row};
-use super::{PRESENCE, lock_alone, open};
+use super::open;
+use super::presence::{PRESENCE, lock_alone};
 use crate::secrets::{KeyRing, Secret};
 
 /// The advisory lock of whoever encrypts what was stored in plain text.
@@ -15,8 +16,9 @@ const ENCRYPTING: i64 = PRESENCE + 1;
 
 /// Encrypts the credentials that an older version has stored in plain text, and
 /// removes that text.
-pub(super) async fn encrypt_plain(pool: &PgPool, keys: &KeyRing) -> anyhow::Result<()> {
-    let mut transaction = pool.begin().await?;
+pub(super) async fn encrypt_plain(connections: &Connections, keys: &KeyRing) -> anyhow::Result<()> {
+    let mut connection = connections.of_all().await?;
+    let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(ENCRYPTING)
         .execute(&mut *transaction)
@@ -57,8 +59,9 @@ pub(super) async fn encrypt_plain(pool: &PgPool, keys: &KeyRing) -> anyhow::Resu
 }
 
 /// Checks that every stored credential can be decrypted with one of the keys.
-pub(super) async fn check(pool: &PgPool, keys: &KeyRing) -> anyhow::Result<()> {
-    let unknown = unknown_keys(&mut *pool.acquire().await?, keys).await?;
+pub(super) async fn check(connections: &Connections, keys: &KeyRing) -> anyhow::Result<()> {
+    let mut connection = connections.of_all().await?;
+    let unknown = unknown_keys(&mut connection, keys).await?;
     refuse_unknown(&unknown, keys)
 }
 
@@ -95,9 +98,8 @@ fn refuse_unknown(unknown: &[(String, i64)], keys: &KeyRing) -> anyhow::Result<(
 /// The credentials of a store that no server uses meanwhile, to be encrypted
 /// with another master key.
 pub struct Rotation {
-    pool: PgPool,
     /// Keeps servers from starting.
-    connection: PoolConnection<Postgres>,
+    connection: PgConnection,
 }
 
 impl Rotation {
@@ -107,9 +109,10 @@ impl Rotation {
     /// # Errors
     /// If the database can't be used, a server uses it, or a key is missing.
     pub async fn begin(database_url: &Secret, keys: &KeyRing) -> anyhow::Result<Self> {
-        let pool = open(database_url).await?;
-        encrypt_plain(&pool, keys).await?;
-        let mut connection = pool.acquire().await?;
+        let options = open(database_url).await?;
+        encrypt_plain(&Connections::new(options.clone()), keys).await?;
+        let mut connection = options.connect().await?;
+        set_tenant(&mut connection, ALL).await?;
         let mut alone = false;
         // A server that was just killed is noticed by PostgreSQL a moment later.
         for _ in 0..10 {
@@ -127,7 +130,7 @@ impl Rotation {
         }
         let unknown = unknown_keys(&mut connection, keys).await?;
         refuse_unknown(&unknown, keys)?;
-        Ok(Self { pool, connection })
+        Ok(Self { connection })
     }
 
     /// How many credentials are encrypted with a key other than the newest.
@@ -137,7 +140,7 @@ impl Rotation {
     pub async fn outdated(&mut self, keys: &KeyRing) -> anyhow::Result<i64> {
         let count = sqlx::query_scalar("SELECT count(*) FROM credentials WHERE key_id <> $1")
             .bind(keys.newest().id())
-            .fetch_one(&mut *self.connection)
+            .fetch_one(&mut self.connection)
             .await?;
         Ok(count)
     }
@@ -173,8 +176,6 @@ impl Rotation {
 
     /// Lets servers start again.
     pub async fn end(self) {
-        // Closed, not given back: the lock is the connection's.
         let _ = self.connection.close().await;
-        self.pool.close().await;
     }
 }

@@ -1,27 +1,38 @@
 //! What the server keeps, in PostgreSQL: the catalog, credentials, executions
 //! and their events. Everything belongs to a tenant.
 
+mod api_keys;
 mod catalog;
+mod connections;
 mod credentials;
 mod executions;
 mod keys;
+mod presence;
+mod recovery;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::Context;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+use tokio::sync::Mutex;
 
-pub use catalog::{CatalogEntry, StoredPlaybook};
+pub use api_keys::{ApiKey, NewApiKey};
+pub use catalog::{CatalogEntry, Page, PlaybookVersion, StoredPlaybook, Upload};
 pub use credentials::{Credential, CredentialEntry, CredentialError};
-pub use executions::{Accepted, ExecutionRecord, Finished, StoredEvent};
+pub use executions::{
+    Accepted, EventRecord, ExecutionRecord, ExecutionSummary, Filter, Finished, NewExecution,
+    RecordError, StoredEvent,
+};
 pub use keys::Rotation;
+pub use recovery::Adopted;
 
 use crate::secrets::{KeyRing, Secret};
+use connections::Connections;
+use presence::Presence;
 
 /// The tenant of a server without any other.
 pub const DEFAULT_TENANT: &str = "default";
@@ -29,15 +40,13 @@ pub const DEFAULT_TENANT: &str = "default";
 /// The server's database. Clones share one pool.
 #[derive(Clone)]
 pub struct Store {
-    pool: PgPool,
+    connections: Connections,
     /// What credentials are encrypted with.
     keys: KeyRing,
-    /// Holds the lock that says: a server uses this store.
-    presence: Arc<Mutex<Option<PoolConnection<Postgres>>>>,
+    presence: Arc<Mutex<Option<Presence>>>,
+    /// This server's number.
+    owner: i32,
 }
-
-/// The advisory lock of [`Store::presence`].
-const PRESENCE: i64 = 0x6e6f_6574_6c00;
 
 impl Store {
     /// Connects and brings the tables up to date. Credentials are encrypted with
@@ -48,91 +57,76 @@ impl Store {
     /// are encrypted with another key. The message never holds the URL, which has
     /// the password in it.
     pub async fn connect(database_url: &Secret, keys: KeyRing) -> anyhow::Result<Self> {
-        let pool = open(database_url).await?;
-        keys::encrypt_plain(&pool, &keys)
+        let options = open(database_url).await?;
+        let connections = Connections::new(options.clone());
+        keys::encrypt_plain(&connections, &keys)
             .await
             .context("can't encrypt the credentials that are stored in plain text")?;
-        let store = Self {
-            pool,
-            keys,
-            presence: Arc::default(),
-        };
-        store
-            .announce()
+        let presence = Presence::announce(options)
             .await
-            .context("can't look for executions that a server left behind")?;
+            .context("can't tell other servers that this one is there")?;
         // Only now: the master key is not changed while a server is there.
-        keys::check(&store.pool, &store.keys).await?;
-        Ok(store)
-    }
-
-    /// Says that a server uses the store, until it is closed. If none did, what
-    /// is marked as running was left behind by one that is gone.
-    async fn announce(&self) -> sqlx::Result<()> {
-        let mut connection = self.pool.acquire().await?;
-        let mut alone = false;
-        // A server that was just killed is noticed by PostgreSQL a moment later.
-        for _ in 0..10 {
-            alone = lock_alone(&mut connection).await?;
-            if alone || !executions::any_running(&mut connection).await? {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        if alone {
-            let left = executions::mark_interrupted(&mut connection).await?;
-            if left > 0 {
-                tracing::warn!(
-                    executions = left,
-                    "marked as interrupted: their server is gone"
-                );
-            }
-        }
-        sqlx::query(
-            "SELECT pg_advisory_lock_shared($1), CASE WHEN $2 THEN pg_advisory_unlock($1) END",
-        )
-        .bind(PRESENCE)
-        .bind(alone)
-        .execute(&mut *connection)
-        .await?;
-        *self.presence.lock().expect("never poisoned") = Some(connection);
-        Ok(())
+        keys::check(&connections, &keys).await?;
+        Ok(Self {
+            connections,
+            keys,
+            owner: presence.owner(),
+            presence: Arc::new(Mutex::new(Some(presence))),
+        })
     }
 
     /// Closes the pool, once what runs on it has ended.
     pub async fn close(&self) {
-        let presence = self.presence.lock().expect("never poisoned").take();
-        if let Some(connection) = presence {
-            // Closed, not given back: the lock is the connection's.
-            let _ = connection.close().await;
+        if let Some(presence) = self.presence.lock().await.take() {
+            presence.end().await;
         }
-        self.pool.close().await;
+        self.connections.close();
     }
 
     /// Whether the database answers.
     pub async fn is_up(&self) -> bool {
-        sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
+        let asking = async {
+            let mut connection = self.connections.of_all().await?;
+            sqlx::query("SELECT 1").execute(&mut *connection).await
+        };
+        asking.await.is_ok()
+    }
+
+    /// How many connections there are, and how many of them are idle.
+    #[must_use]
+    pub fn connections(&self) -> (usize, usize) {
+        self.connections.usage()
+    }
+
+    /// Whether PostgreSQL's row-level security holds for the server's role: it does
+    /// not for a superuser.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn rows_are_secured(&self) -> sqlx::Result<bool> {
+        let mut connection = self.connections.of_all().await?;
+        sqlx::query_scalar("SELECT row_security_active('executions')")
+            .fetch_one(&mut *connection)
+            .await
     }
 }
 
-/// Connects and brings the tables up to date.
-async fn open(database_url: &Secret) -> anyhow::Result<PgPool> {
-    let pool = PgPoolOptions::new()
-        .max_connections(16)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect(database_url.expose())
-        .await
-        .map_err(|e| {
-            anyhow::anyhow!(
-                "can't connect to the server's database: {}",
-                without_url(&e)
-            )
-        })?;
-    sqlx::migrate!()
-        .run(&pool)
+/// Brings the tables up to date, and tells how to connect.
+async fn open(database_url: &Secret) -> anyhow::Result<PgConnectOptions> {
+    let unreachable = |e: &sqlx::Error| {
+        anyhow::anyhow!("can't connect to the server's database: {}", without_url(e))
+    };
+    let options = PgConnectOptions::from_str(database_url.expose()).map_err(|e| unreachable(&e))?;
+    let mut connection = options.connect().await.map_err(|e| unreachable(&e))?;
+    migrate(&mut connection)
         .await
         .context("can't bring the server's tables up to date")?;
-    Ok(pool)
+    Ok(options)
+}
+
+async fn migrate(connection: &mut PgConnection) -> anyhow::Result<()> {
+    sqlx::migrate!().run(connection).await?;
+    Ok(())
 }
 
 fn without_url(error: &sqlx::Error) -> String {
@@ -143,13 +137,4 @@ fn without_url(error: &sqlx::Error) -> String {
         }
         other => other.to_string(),
     }
-}
-
-/// Whether nobody else uses the store; then nobody can until `connection` is closed
-/// or gives the lock back.
-async fn lock_alone(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(PRESENCE)
-        .fetch_one(connection)
-        .await
 }

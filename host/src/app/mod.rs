@@ -1,0 +1,287 @@
+//! Everything wired together: what `noetl serve` puts behind HTTP and what
+//! `noetl run` uses in its own process.
+
+mod catalog;
+mod credentials;
+mod executions;
+mod recovery;
+mod running;
+#[cfg(test)]
+mod tests;
+mod tools;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::{Access, AccessConfig, Principal};
+use crate::admission::{Admission, Admitted, ExecutionCounts};
+use crate::api::answer::Problem;
+use crate::api::limits::HttpLimits;
+use crate::capabilities::postgres::{PoolSettings, Pools};
+use crate::engine::{Engine, ExecutionLimits};
+use crate::grants::Grants;
+use crate::sandbox::{QueueLimits, Queued, StepRunner, WorkerSettings, Workers};
+use crate::secrets::{KeyRing, Secret};
+use crate::store::{DEFAULT_TENANT, Store};
+
+pub use catalog::{File, RegisterError, Registered, Validated};
+pub use credentials::CredentialError;
+pub use executions::{Idempotency, Wanted};
+pub use tools::ToolEntry;
+
+use catalog::Plans;
+use credentials::StoredCredentials;
+use running::Running;
+use tools::Tools;
+
+/// What an [`App`] needs to start.
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    /// The server's own database, a PostgreSQL URL.
+    pub database_url: Secret,
+    /// What stored credentials are encrypted with.
+    pub keys: KeyRing,
+    /// Where the tools' components lie: `NAME.wasm` is the tool `NAME`.
+    pub components: PathBuf,
+    /// The processes that run steps, and where compiled components are kept.
+    pub workers: WorkerSettings,
+    /// Whether to refuse to start where the kernel lacks what confines a worker.
+    pub require_isolation: bool,
+    /// The file that says what each tenant may use; without one, the default
+    /// tenant has what is built in.
+    pub grants: Option<PathBuf>,
+    /// Whether to serve the examples and the stand-in for an identity provider.
+    pub dev: bool,
+    /// What the service takes on at once.
+    pub limits: ServiceLimits,
+    /// How callers are told apart.
+    pub access: AccessConfig,
+    /// How long ended executions are kept; for ever, if there is no such time.
+    pub retention: Option<Duration>,
+}
+
+/// The service's limits; those of a step are the sandbox's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServiceLimits {
+    /// Connections and requests.
+    pub http: HttpLimits,
+    /// Executions that run at once.
+    pub counts: ExecutionCounts,
+    /// Each execution.
+    pub execution: ExecutionLimits,
+    /// Steps that run and wait at once.
+    pub steps: QueueLimits,
+}
+
+/// The whole service. Clones share it.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) engine: Engine,
+    pub(crate) access: Access,
+    pub(crate) dev: bool,
+    grants: Arc<Grants>,
+    pub(crate) http: HttpLimits,
+    admission: Arc<Admission>,
+    pools: Pools,
+    plans: Plans,
+    tools: Tools,
+    running: Running,
+    executions: TaskTracker,
+    retention: Option<Duration>,
+    /// The server is to end: nothing new is taken over.
+    stopping: CancellationToken,
+}
+
+/// What an [`App`] is put together from.
+struct Parts {
+    store: Store,
+    pools: Pools,
+    grants: Arc<Grants>,
+    access: AccessConfig,
+    limits: ServiceLimits,
+    tools: Tools,
+    retention: Option<Duration>,
+    dev: bool,
+}
+
+impl App {
+    /// Connects to the database, loads the tools and gets ready to run.
+    /// `progress` is told what was done and how long it took.
+    ///
+    /// # Errors
+    /// If the database, a component or the cache can't be used.
+    pub async fn start(
+        config: AppConfig,
+        progress: &dyn Fn(&str, Duration),
+    ) -> anyhow::Result<Self> {
+        let grants = Arc::new(match &config.grants {
+            Some(file) => Grants::read(file)?,
+            None => Grants::built_in(DEFAULT_TENANT),
+        });
+        let started = Instant::now();
+        let store = Store::connect(&config.database_url, config.keys).await?;
+        progress("database connected, tables up to date", started.elapsed());
+
+        let pools = Pools::new(
+            Arc::new(StoredCredentials(store.clone())),
+            PoolSettings::default(),
+        );
+        let settings = config.workers;
+        let mut compiled = Vec::new();
+        let components = tools(&config.components)?;
+        for (name, wasm) in &components {
+            let started = Instant::now();
+            let tool = Workers::compile(&settings, name, wasm)?;
+            if !tool.cached {
+                progress(&format!("tool {name} compiled"), started.elapsed());
+            }
+            compiled.push(tool);
+        }
+        let started = Instant::now();
+        let count = settings.workers;
+        let runner = Workers::start(settings, compiled, pools.clone()).await?;
+        let confinement = runner.confinement();
+        progress(
+            &format!("{count} sandbox workers, {confinement}"),
+            started.elapsed(),
+        );
+        if config.require_isolation && confinement.missing().next().is_some() {
+            anyhow::bail!(
+                "the sandbox workers are {confinement}; --require-isolation wants all of it"
+            );
+        }
+        let parts = Parts {
+            store,
+            pools,
+            grants,
+            access: config.access,
+            limits: config.limits,
+            tools: Tools::new(components),
+            retention: config.retention,
+            dev: config.dev,
+        };
+        let app = Self::assemble(parts, runner)?;
+        tokio::spawn(recovery::recover(app.clone()));
+        Ok(app)
+    }
+
+    fn assemble(parts: Parts, runner: impl StepRunner + 'static) -> anyhow::Result<Self> {
+        let ServiceLimits {
+            http,
+            counts,
+            execution,
+            steps,
+        } = parts.limits;
+        let runner = Arc::new(Queued::new(runner, steps));
+        let (store, grants) = (parts.store, parts.grants);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine: Engine::new(runner, store.clone(), Arc::clone(&grants), execution),
+                access: Access::new(store.clone(), parts.access)?,
+                store,
+                dev: parts.dev,
+                grants,
+                http,
+                admission: Admission::new(counts),
+                pools: parts.pools,
+                plans: Plans::default(),
+                tools: parts.tools,
+                running: Running::default(),
+                executions: TaskTracker::new(),
+                retention: parts.retention,
+                stopping: CancellationToken::new(),
+            }),
+        })
+    }
+
+    /// What the tenants may use.
+    pub fn grants(&self) -> &Grants {
+        &self.inner.grants
+    }
+
+    /// Takes in one more execution of `tenant`.
+    ///
+    /// # Errors
+    /// If there are as many as there may be.
+    pub fn admit(&self, tenant: &str) -> Result<Admitted, Box<Problem>> {
+        self.inner
+            .admission
+            .admit(tenant)
+            .map_err(|full| Box::new(Problem::full(tenant, full)))
+    }
+
+    /// The HTTP service, for whoever reaches it.
+    pub fn router(&self) -> axum::Router {
+        crate::api::router(self.clone(), None)
+    }
+
+    /// The HTTP service, for one caller that is known.
+    pub fn router_of(&self, principal: Principal) -> axum::Router {
+        crate::api::router(self.clone(), Some(principal))
+    }
+
+    /// Serves HTTP until `stopping` ends, and then until the requests at hand
+    /// are answered.
+    pub async fn serve(&self, listener: TcpListener, stopping: impl Future<Output = ()>) {
+        crate::api::serve(listener, self.router(), self.inner.http, stopping).await;
+    }
+
+    /// Ends when the server is to end: who watches is not to hold it up.
+    pub(crate) async fn stopping(&self) {
+        self.inner.stopping.cancelled().await;
+    }
+
+    /// Says that the server is to end.
+    pub fn stop(&self) {
+        self.inner.stopping.cancel();
+    }
+
+    /// Waits until no execution runs, `limit` at most. Returns whether all ended.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        self.inner.stopping.cancel();
+        self.inner.executions.close();
+        let all = tokio::time::timeout(limit, self.inner.executions.wait())
+            .await
+            .is_ok();
+        self.inner.store.close().await;
+        all
+    }
+}
+
+/// The components of a directory, by tool name.
+pub(crate) fn tools(dir: &std::path::Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let entries = std::fs::read_dir(dir).with_context(|| {
+        format!(
+            "can't read the tools' directory {}; `make guests` builds them",
+            dir.display()
+        )
+    })?;
+    let mut tools = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "wasm")
+            && let Some(name) = path.file_stem().and_then(|n| n.to_str())
+        {
+            tools.push((name.to_owned(), path.clone()));
+        }
+    }
+    tools.sort();
+    if tools.is_empty() {
+        anyhow::bail!(
+            "there is no tool (*.wasm) in {}; `make guests` builds them",
+            dir.display()
+        );
+    }
+    Ok(tools)
+}
