@@ -54,12 +54,15 @@ const KNOWN_FOR: Duration = Duration::from_secs(2);
 /// How exact the time is when a key was last used.
 const USED: chrono::Duration = chrono::Duration::minutes(1);
 
+/// Keys by their digests, and when the store was last asked for them.
+type Known = LruCache<[u8; 32], (Instant, Option<ApiKey>)>;
+
 /// Knows callers.
 pub struct Access {
     store: Store,
     required: bool,
     oidc: Option<Oidc>,
-    known: Mutex<LruCache<[u8; 32], (Instant, Option<ApiKey>)>>,
+    known: Mutex<Known>,
 }
 
 impl Access {
@@ -156,7 +159,7 @@ impl Access {
         Ok(key)
     }
 
-    fn known(&self) -> MutexGuard<'_, LruCache<[u8; 32], (Instant, Option<ApiKey>)>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().expect("no panic while it is held")
     }
 

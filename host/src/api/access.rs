@@ -104,10 +104,10 @@ impl Principal {
     ///
     /// # Errors
     /// The problem that it is to be told.
-    pub(super) fn needs(&self, role: Role) -> Result<(), Problem> {
+    pub(super) fn needs(&self, role: Role) -> Result<(), Box<Problem>> {
         match self.role >= role {
             true => Ok(()),
-            false => Err(Problem::needs(role, self)),
+            false => Err(Box::new(Problem::needs(role, self))),
         }
     }
 }

@@ -459,6 +459,12 @@ fn describe(error: &StepError) -> (&'static str, &'static str, StatusCode) {
     }
 }
 
+impl From<Box<Problem>> for Problem {
+    fn from(problem: Box<Problem>) -> Self {
+        *problem
+    }
+}
+
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         Self::store(error)

@@ -34,8 +34,11 @@ struct Uploaded {
 }
 
 impl Uploaded {
-    fn read(headers: &HeaderMap, body: Result<String, StringRejection>) -> Result<Self, Problem> {
-        let body = body.map_err(|e| Problem::unreadable(e.status(), e.body_text()))?;
+    fn read(
+        headers: &HeaderMap,
+        body: Result<String, StringRejection>,
+    ) -> Result<Self, Box<Problem>> {
+        let body = body.map_err(|e| Box::new(Problem::unreadable(e.status(), e.body_text())))?;
         let content_type = headers
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
@@ -52,15 +55,15 @@ impl Uploaded {
             return Ok(Self { files, one: true });
         }
         let Files { playbooks } = serde_json::from_str(&body).map_err(|error| {
-            Problem::bad_request(format!(
+            Box::new(Problem::bad_request(format!(
                 r#"the body must be {{"playbooks": [{{"file": "a.yaml", "content": "…"}}]}}: {error}"#
-            ))
+            )))
         })?;
         if playbooks.is_empty() || playbooks.len() > MAX_FILES {
-            return Err(Problem::bad_request(format!(
+            return Err(Box::new(Problem::bad_request(format!(
                 "`playbooks` must have 1 to {MAX_FILES} entries, it has {}",
                 playbooks.len()
-            )));
+            ))));
         }
         Ok(Self {
             files: playbooks,
@@ -199,16 +202,16 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(text: &str) -> Result<Self, Box<Problem>> {
         let (path, version) = match text.rsplit_once('@') {
             None => (text, None),
             Some((path, "latest")) => (path, None),
             Some((path, version)) => {
                 let number = version.parse().ok().filter(|&number: &i32| number > 0);
                 let number = number.ok_or_else(|| {
-                    Problem::bad_request(format!(
+                    Box::new(Problem::bad_request(format!(
                         "`@{version}` is no version: it is `@latest` or `@` and a number from 1"
-                    ))
+                    )))
                 })?;
                 (path, Some(number))
             }

@@ -69,7 +69,7 @@ pub(super) async fn execute(
 ) -> Result<Response, Problem> {
     principal.needs(Role::Runner)?;
     let wanted = wanted(&headers, request)?;
-    let admitted = app.admit(&principal.tenant).map_err(|problem| *problem)?;
+    let admitted = app.admit(&principal.tenant)?;
     if asks(&headers, header::ACCEPT.as_str(), "text/event-stream") {
         return Ok(Sse::new(events(app, admitted, principal, wanted))
             .keep_alive(KeepAlive::default())
@@ -79,10 +79,10 @@ pub(super) async fn execute(
         return begin(&app, admitted, &principal, wanted).await;
     }
     let answer = app.execute(admitted, &principal, wanted, None).await;
-    Ok(answer.map_err(|problem| *problem)?.into_response())
+    Ok(answer?.into_response())
 }
 
-fn wanted(headers: &HeaderMap, request: Request) -> Result<Wanted, Problem> {
+fn wanted(headers: &HeaderMap, request: Request) -> Result<Wanted, Box<Problem>> {
     let Reference { path, version } = Reference::parse(&request.path)?;
     let idempotency = match headers.get("idempotency-key") {
         None => None,
@@ -92,9 +92,9 @@ fn wanted(headers: &HeaderMap, request: Request) -> Result<Wanted, Problem> {
                 .ok()
                 .filter(|key| (1..=255).contains(&key.len()))
                 .ok_or_else(|| {
-                    Problem::bad_request(
+                    Box::new(Problem::bad_request(
                         "the header Idempotency-Key must be 1 to 255 visible ASCII characters",
-                    )
+                    ))
                 })?;
             let content = json!([request.path, request.payload]).to_string();
             Some(Idempotency {
@@ -132,10 +132,7 @@ pub(super) async fn begin(
     principal: &Principal,
     wanted: Wanted,
 ) -> Result<Response, Problem> {
-    let id = app
-        .start_execution(admitted, principal, wanted)
-        .await
-        .map_err(|problem| *problem)?;
+    let id = app.start_execution(admitted, principal, wanted).await?;
     let location = HeaderValue::from_str(&format!("/api/executions/{id}")).expect("ASCII");
     let body = AcceptedExecution {
         execution_id: id,

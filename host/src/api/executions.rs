@@ -225,7 +225,7 @@ pub(super) async fn cancel(
     principal.needs(Role::Runner)?;
     let record = visible(&app, &principal, id).await?;
     let cancelled = app.cancel(&principal.tenant, id).await;
-    match cancelled.map_err(|problem| *problem)? {
+    match cancelled? {
         Some(status) => Ok(Json(Cancelled {
             execution_id: id,
             status,
@@ -285,7 +285,7 @@ pub(super) async fn rerun(
         idempotency: None,
         rerun_of: Some(id),
     };
-    let admitted = app.admit(&principal.tenant).map_err(|problem| *problem)?;
+    let admitted = app.admit(&principal.tenant)?;
     begin(&app, admitted, &principal, wanted).await
 }
 

@@ -1,6 +1,7 @@
-
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
+
+use uuid::Uuid;
 
 use super::*;
 use crate::sandbox::{StepOutcome, StepRequest};
@@ -41,14 +42,17 @@ async fn an_execution_that_breaks_is_marked_as_failed() {
     let store = store().await;
     let credentials = Arc::new(StoredCredentials(store.clone()));
     let pools = Pools::new(credentials, PoolSettings::default());
-    let app = App::assemble(
+    let parts = Parts {
         store,
         pools,
-        Breaks,
-        Arc::new(Grants::built_in(DEFAULT_TENANT)),
-        ServiceLimits::default(),
-        false,
-    );
+        grants: Arc::new(Grants::built_in(DEFAULT_TENANT)),
+        access: AccessConfig::default(),
+        limits: ServiceLimits::default(),
+        tools: Tools::new(Vec::new()),
+        retention: None,
+        dev: false,
+    };
+    let app = App::assemble(parts, Breaks).unwrap();
     let yaml = "apiVersion: noetl.io/v1
 kind: Playbook
 metadata: {name: breaks, path: test/breaks}
@@ -60,10 +64,22 @@ workflow:
     code: |
       def main(): pass
 ";
-    app.register("breaks.yaml", yaml).await.unwrap();
+    let principal = Principal::open();
+    let file = File {
+        file: "breaks.yaml".into(),
+        content: yaml.into(),
+    };
+    app.register(&principal, &[file]).await.unwrap();
+    let wanted = Wanted {
+        path: "test/breaks".into(),
+        version: None,
+        payload: serde_json::Map::new(),
+        idempotency: None,
+        rerun_of: None,
+    };
     let admitted = app.admit(DEFAULT_TENANT).unwrap();
     let problem = app
-        .execute(admitted, "test/breaks", json!({}), None)
+        .execute(admitted, &principal, wanted, None)
         .await
         .unwrap_err()
         .to_json();
