@@ -20,6 +20,7 @@ pub mod store;
 pub mod template;
 #[cfg(test)]
 mod testing;
+pub mod tls;
 pub mod visible;
 pub mod wit;
 pub mod yaml;

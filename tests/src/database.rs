@@ -43,11 +43,16 @@ impl Database {
             .expect("the test database answers")
     }
 
-    /// A connection to it.
+    /// A connection to it. In a server's own database it sees what all tenants have.
     pub async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url)
+        let mut connection = PgConnection::connect(&self.url)
             .await
-            .expect("the test's database answers")
+            .expect("the test's database answers");
+        sqlx::query("SET noetl.tenant = '*'")
+            .execute(&mut connection)
+            .await
+            .expect("it is set");
+        connection
     }
 }
 

@@ -11,7 +11,7 @@ mod token;
 
 pub use database::{Database, scalar};
 pub use process::Process;
-pub use server::{Log, Reply, Server, noetl, root};
+pub use server::{Caller, Log, Reply, Server, make_key, noetl, root};
 pub use token::token;
 
 /// A server with the shipped playbooks and the credential `pg_demo`.

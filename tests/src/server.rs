@@ -26,6 +26,8 @@ pub struct Server {
     pub child: Child,
     /// What it has written to stdout and stderr.
     pub log: Log,
+    /// The API key that requests show, if the server asks for one.
+    pub key: Option<String>,
     http: reqwest::Client,
 }
 
@@ -66,6 +68,8 @@ pub struct Reply {
     pub status: u16,
     /// The content type.
     pub content_type: String,
+    /// All header fields.
+    pub headers: reqwest::header::HeaderMap,
     /// The body.
     pub body: Value,
 }
@@ -95,6 +99,8 @@ pub fn noetl() -> Command {
         "{} is missing; `make build` makes it",
         binary.display()
     );
+    // Every test begins with this command, and many go on with an HTTP client.
+    noetl::tls::choose_provider();
     let mut command = Command::new(binary);
     command
         .current_dir(root())
@@ -137,6 +143,10 @@ impl Server {
         if let Some(components) = components {
             command.env("NOETL_COMPONENTS", components);
         }
+        let key = match flags.contains(&"--require-auth") {
+            true => Some(make_key(&store, "default", "admin", &[]).await),
+            false => None,
+        };
         let mut child = command
             .args([
                 "serve",
@@ -180,6 +190,7 @@ impl Server {
             store,
             child,
             log,
+            key,
             http: reqwest::Client::new(),
         };
         let reply = server
@@ -216,12 +227,26 @@ impl Server {
 
     /// Sends a request with a JSON body.
     pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
-        let method = method.parse().expect("a method");
-        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        let mut request = self.builder(method, path);
         if let Some(body) = body {
             request = request.json(&body);
         }
         Self::reply(request).await
+    }
+
+    /// A request that shows the server's key.
+    pub fn builder(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    /// The same server, as whoever has `key` sees it.
+    pub fn of<'a>(&'a self, key: &'a str) -> Caller<'a> {
+        Caller { server: self, key }
     }
 
     /// Sends a request with a body as it stands.
@@ -232,18 +257,18 @@ impl Server {
         content_type: &str,
         body: impl Into<reqwest::Body>,
     ) -> Reply {
-        let method = method.parse().expect("a method");
         let request = self
-            .http
-            .request(method, format!("{}{path}", self.url))
+            .builder(method, path)
             .header("content-type", content_type)
             .body(body);
         Self::reply(request).await
     }
 
-    async fn reply(request: reqwest::RequestBuilder) -> Reply {
+    /// Sends a request.
+    pub async fn reply(request: reqwest::RequestBuilder) -> Reply {
         let response = request.send().await.expect("the server answers");
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         let content_type = response
             .headers()
             .get("content-type")
@@ -254,6 +279,7 @@ impl Server {
         Reply {
             status,
             content_type,
+            headers,
             body,
         }
     }
@@ -285,4 +311,54 @@ impl Server {
         assert_eq!(reply.status, 201, "{reply:#?}");
         self.execute(path, payload).await
     }
+}
+
+/// A server, and a key of it.
+pub struct Caller<'a> {
+    server: &'a Server,
+    key: &'a str,
+}
+
+impl Caller<'_> {
+    /// Sends a request with a JSON body.
+    pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        let method = method.parse().expect("a method");
+        let url = format!("{}{path}", self.server.url);
+        let mut request = self.server.http.request(method, url).bearer_auth(self.key);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        Server::reply(request).await
+    }
+
+    /// Registers a playbook's text.
+    pub async fn register(&self, yaml: &str) -> Reply {
+        let url = format!("{}/api/catalog/playbooks", self.server.url);
+        let request = self.server.http.post(url).bearer_auth(self.key);
+        Server::reply(request.body(yaml.to_owned())).await
+    }
+
+    /// Executes a playbook.
+    pub async fn execute(&self, path: &str, payload: Value) -> Reply {
+        let body = json!({"path": path, "payload": payload});
+        self.request("POST", "/api/execute", Some(body)).await
+    }
+}
+
+/// Makes an API key with `noetl key create`, in the database of a server that runs or
+/// will.
+pub async fn make_key(store: &Database, tenant: &str, role: &str, flags: &[&str]) -> String {
+    let output = noetl()
+        .args(["key", "create", "test", "--tenant", tenant, "--role", role])
+        .args(flags)
+        .env("DATABASE_URL", &store.url)
+        .env("NOETL_MASTER_KEY", MASTER_KEY)
+        .output()
+        .await
+        .expect("the command runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout)
+        .expect("a key is text")
+        .trim()
+        .to_owned()
 }

@@ -5,6 +5,7 @@ pub mod answer;
 mod body;
 mod catalog;
 mod connections;
+mod console;
 mod credentials;
 pub mod dev;
 mod events;
@@ -48,6 +49,7 @@ pub fn router(app: App, principal: Option<Principal>) -> Router {
     routes
         .route_layer(from_fn_with_state(entrance, access::authenticate))
         .merge(openapi::pages(description))
+        .merge(console::routes())
         .route("/health", get(health))
         .with_state(app)
         .merge(if dev { dev::router() } else { Router::new() })

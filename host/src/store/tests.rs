@@ -2,6 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _};
 
+use super::connections::{ALL, set_tenant};
 use super::{Credential, DEFAULT_TENANT, Rotation, Store};
 use crate::secrets::{KeyRing, MasterKey, Secret};
 use crate::testing;
@@ -20,8 +21,15 @@ fn credential(url: &str) -> Credential {
     }
 }
 
-async fn run(database: &Secret, sql: &str) {
+/// A connection that sees the rows of all tenants.
+async fn connect(database: &Secret) -> PgConnection {
     let mut connection = PgConnection::connect(database.expose()).await.unwrap();
+    set_tenant(&mut connection, ALL).await.unwrap();
+    connection
+}
+
+async fn run(database: &Secret, sql: &str) {
+    let mut connection = connect(database).await;
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(&mut connection)
         .await
@@ -30,7 +38,7 @@ async fn run(database: &Secret, sql: &str) {
 
 /// Everything in the store's tables, as text.
 async fn dump(database: &Secret) -> String {
-    let mut connection = PgConnection::connect(database.expose()).await.unwrap();
+    let mut connection = connect(database).await;
     let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'";
     let mut text = String::new();
     for table in sqlx::query(tables)

@@ -1,5 +1,7 @@
 //! The HTTP service: shapes, and what it says to bad requests.
 
+use std::time::Duration;
+
 use noetl_tests::{Server, server};
 use serde_json::json;
 
@@ -204,11 +206,12 @@ workflow:
 }
 
 #[tokio::test]
-async fn an_execution_whose_server_was_killed_is_told_as_interrupted() {
+async fn an_execution_whose_server_was_killed_is_told_as_interrupted_if_it_wants_so() {
     let server = server().await;
     let yaml = "apiVersion: noetl.io/v1
 kind: Playbook
 metadata: {name: slow, path: test/slow}
+on_restart: fail
 workflow:
   - step: start
     next: [{step: one}]
@@ -240,7 +243,13 @@ workflow:
 
     let (store, demo) = server.kill().await;
     let server = Server::start_with(store, demo).await;
-    let record = server.request("GET", &path, None).await.body;
+    let record = loop {
+        let record = server.request("GET", &path, None).await.body;
+        if record["status"] != "running" {
+            break record;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     assert_eq!(record["status"], "interrupted", "{record:#}");
     assert_eq!(record["events"][1]["event"], "step_started", "{record:#}");
 }

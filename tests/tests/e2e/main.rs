@@ -2,7 +2,9 @@
 
 mod abandoned;
 mod browser_login;
+mod catalog;
 mod cli;
+mod executions;
 mod flow;
 mod grants;
 mod http;
@@ -16,4 +18,6 @@ mod secrets;
 mod service;
 mod service_http;
 mod sql_text;
+mod tenants;
+mod tokens;
 mod workers;
