@@ -9,7 +9,7 @@ const INTEGER = /^-?\d+$/;
 export function parse(text: string): unknown {
   if (!LONG_NUMBER.test(text)) return JSON.parse(text);
   try {
-    return parseLossless(text, undefined, exactNumber);
+    return parseTyped(text);
   } catch (error) {
     // Nested more deeply than that parser can follow; the browser's own can.
     if (error instanceof RangeError) return JSON.parse(text);
@@ -17,8 +17,13 @@ export function parse(text: string): unknown {
   }
 }
 
+/** The same for what a person typed: an error names the position in every browser. */
+export function parseTyped(text: string): unknown {
+  return parseLossless(text, undefined, exactNumber);
+}
+
 /** A number of a JSON text as a number if that is exact, else as a BigInt. */
-export function exactNumber(text: string): number | bigint {
+function exactNumber(text: string): number | bigint {
   const number = Number(text);
   return INTEGER.test(text) && !Number.isSafeInteger(number) ? BigInt(text) : number;
 }

@@ -1,7 +1,6 @@
 // A form for a playbook's input, made from the defaults in its `workload`.
 
-import { parse } from "../api/json";
-import { stringify } from "../api/json";
+import { parse, parseTyped, stringify } from "../api/json";
 import { isSecretKey } from "../mask";
 
 export type Kind = "text" | "number" | "boolean" | "json";
@@ -103,14 +102,14 @@ function readNumber(text: string): number | bigint {
 export function readJson(text: string): unknown {
   if (text.trim() === "") throw new Error("This is empty; JSON has null for nothing.");
   try {
-    return parse(text);
+    return parseTyped(text);
   } catch (error) {
     const { message } = error as Error;
     const at = /position (\d+)/.exec(message)?.[1];
     if (at === undefined) throw new Error(`This is no JSON: ${message}`);
     const before = text.slice(0, Number(at)).split("\n");
     const place = `line ${before.length}, column ${before.at(-1)!.length + 1}`;
-    throw new Error(`This is no JSON (${place}): ${message}`);
+    throw new Error(`This is no JSON (${place}): ${message.replace(/ at position.*$/s, "")}`);
   }
 }
 

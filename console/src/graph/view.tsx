@@ -83,6 +83,12 @@ function NodeView({ node, at, ran, selected, onSelect }:
       <rect width={width} height={NODE_HEIGHT} rx={node.tool ? 8 : NODE_HEIGHT / 2} />
       {ran && <Icon name={state} x={11} y={NODE_HEIGHT / 2 - 8} />}
       <text class="name" x={ran ? 35 : 14} y={node.tool ? 18 : 25}>{brief(node.name, NAME_LENGTH)}</text>
+      {node.runs > 1 && (
+        <g class="runs" transform={`translate(${width} 0)`}>
+          <rect x="-14" y="-9" width="28" height="18" rx="9" />
+          <text text-anchor="middle" y="4">×{Math.min(node.runs, 999)}</text>
+        </g>
+      )}
       {node.tool && <text class="tool" x={ran ? 35 : 14} y="33">{toolOf(node)}</text>}
     </g>
   );
@@ -90,8 +96,7 @@ function NodeView({ node, at, ran, selected, onSelect }:
 
 function toolOf(node: Node): string {
   const task = node.step?.task;
-  const runs = node.runs > 1 ? ` ×${node.runs}` : "";
-  return brief(`${node.tool}${task && task !== node.name ? ` · ${task}` : ""}`, NAME_LENGTH) + runs;
+  return brief(`${node.tool}${task && task !== node.name ? ` · ${task}` : ""}`, NAME_LENGTH);
 }
 
 function EdgeView({ edge, place, ran }: { edge: Edge; place: Layout["edges"][number]; ran: boolean }) {

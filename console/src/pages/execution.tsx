@@ -75,8 +75,8 @@ function Body({ execution }: { execution: Execution }) {
   const { data: playbook, loading } = useLoad((signal) => getPlaybook(path, version, signal), [path, version]);
   const graph = useMemo(() => buildGraph(playbook?.steps ?? [], { steps, events }), [playbook, steps, events]);
   const running = steps.some((run) => run.status === "running");
-  const time = running ? now.value : 0;
-  const timeline = useMemo(() => buildTimeline(steps, time), [steps, time]);
+  const tick = running ? now.value : 0;
+  const timeline = useMemo(() => buildTimeline(steps, Date.now()), [steps, tick]);
   const resumed = useMemo(
     () => events.filter(({ event }) => event === "execution_resumed").map(({ at }) => Date.parse(at)),
     [events]);

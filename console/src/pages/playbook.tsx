@@ -57,7 +57,7 @@ function Heading({ playbook }: { playbook: Playbook }) {
   return (
     <>
       <a class="crumb" href={href("playbooks")}>Playbooks</a>
-      <h1>{brief(playbook.path, 160)}<span class="version">@{playbook.version}</span></h1>
+      <h1><span>{brief(playbook.path, 160)}<span class="version">@{playbook.version}</span></span></h1>
     </>
   );
 }
@@ -65,18 +65,14 @@ function Heading({ playbook }: { playbook: Playbook }) {
 function Actions({ playbook }: { playbook: Playbook }) {
   const { path, version } = playbook;
   if (!canWrite.value) return null;
-  const remove = async (which: number | null) => {
-    await deletePlaybook(path, which);
-    go(which === null ? href("playbooks") : playbookHref(path, { tab: "versions" }));
+  const remove = async () => {
+    await deletePlaybook(path, null);
+    go(href("playbooks"));
   };
   return (
     <>
       <a class="button" href={href("upload", "", { from: path, version })}>Edit</a>
-      <ConfirmButton label="Delete this version" title={`Delete version ${version}?`} action="Delete the version"
-        onConfirm={() => remove(version)}>
-        <p>{brief(path, 200)}@{version} can't be run any more. This can't be undone.</p>
-      </ConfirmButton>
-      <ConfirmButton label="Delete" title="Delete the playbook?" action="Delete all versions" onConfirm={() => remove(null)}>
+      <ConfirmButton label="Delete" title="Delete the playbook?" action="Delete all versions" onConfirm={remove}>
         <p>All versions of {brief(path, 200)} are removed. This can't be undone.</p>
       </ConfirmButton>
     </>

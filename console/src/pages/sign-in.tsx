@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { loadSession, me, sessionProblem, signIn } from "../session";
 import { Logo } from "../ui/logo";
 import { ProblemNote } from "../ui/problem";
@@ -7,6 +7,8 @@ export function SignInPage() {
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
 
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -23,7 +25,7 @@ export function SignInPage() {
         <h1>Sign in</h1>
         <label>
           API key or access token
-          <input type="password" name="token" value={text} autocomplete="off" spellcheck={false} autofocus required
+          <input ref={input} type="password" name="token" value={text} autocomplete="off" spellcheck={false} required
             placeholder="noetl_…" onInput={(event) => setText(event.currentTarget.value)} />
         </label>
         <p class="quiet">It is kept in this tab only, until the tab is closed.</p>

@@ -70,40 +70,42 @@ export function UploadPage() {
   }
   return (
     <Page title={from ? `Edit ${from}` : "Add a playbook"}>
-      <div class="card upload" onDragOver={(event) => event.preventDefault()}
-        onDrop={(event) => (event.preventDefault(), take(event.dataTransfer?.files))}>
-        <div class="upload-head">
-          <label class="button">
-            Choose files
-            <input type="file" class="sr" multiple accept=".yaml,.yml,text/yaml"
-              onChange={(event) => take(event.currentTarget.files)} />
-          </label>
-          <span class="quiet">or drop them here, or write below.</span>
-        </div>
-        {files.length > 1 && (
-          <div class="chips" role="group" aria-label="Files">
-            {files.map((each, i) => (
-              <button key={i} type="button" class="chip" aria-pressed={i === current} onClick={() => setCurrent(i)}>{brief(each.file, 60)}</button>
-            ))}
+      <div class={outcome ? "split" : ""}>
+        <div class="card upload" onDragOver={(event) => event.preventDefault()}
+          onDrop={(event) => (event.preventDefault(), take(event.dataTransfer?.files))}>
+          <div class="upload-head">
+            <label class="button">
+              Choose files
+              <input type="file" class="sr" multiple accept=".yaml,.yml,text/yaml"
+                onChange={(event) => take(event.currentTarget.files)} />
+            </label>
+            <span class="quiet">or drop them here, or write below.</span>
           </div>
-        )}
-        <label class="field">
-          File
-          <input value={file.file} spellcheck={false} onInput={(event) => change({ file: event.currentTarget.value })} />
-        </label>
-        <label class="field">
-          Text
-          <textarea ref={text} class="code" rows={22} value={file.content} spellcheck={false} wrap="off"
-            onInput={(event) => change({ content: event.currentTarget.value })} />
-        </label>
-        <div class="actions">
-          <button type="button" disabled={busy || empty} onClick={() => send(false)}>Validate</button>
-          <button type="button" class="primary" disabled={busy || empty} onClick={() => send(true)}>
-            {files.length > 1 ? `Register ${plural(files.length, "playbook")}` : "Register"}
-          </button>
+          {files.length > 1 && (
+            <div class="chips" role="group" aria-label="Files">
+              {files.map((each, i) => (
+                <button key={i} type="button" class="chip" aria-pressed={i === current} onClick={() => setCurrent(i)}>{brief(each.file, 60)}</button>
+              ))}
+            </div>
+          )}
+          <label class="field">
+            File
+            <input value={file.file} spellcheck={false} onInput={(event) => change({ file: event.currentTarget.value })} />
+          </label>
+          <label class="field">
+            Text
+            <textarea ref={text} class="code" rows={22} value={file.content} spellcheck={false} wrap="off"
+              onInput={(event) => change({ content: event.currentTarget.value })} />
+          </label>
+          <div class="actions">
+            <button type="button" disabled={busy || empty} onClick={() => send(false)}>Validate</button>
+            <button type="button" class="primary" disabled={busy || empty} onClick={() => send(true)}>
+              {files.length > 1 ? `Register ${plural(files.length, "playbook")}` : "Register"}
+            </button>
+          </div>
         </div>
+        {outcome && <div class="outcome"><OutcomeView outcome={outcome} files={files} onGo={goTo} /></div>}
       </div>
-      {outcome && <OutcomeView outcome={outcome} files={files} onGo={goTo} />}
     </Page>
   );
 }

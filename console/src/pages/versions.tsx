@@ -1,8 +1,10 @@
-import { getDiff, listVersions } from "../api/catalog";
+import { deletePlaybook, getDiff, listVersions } from "../api/catalog";
 import { useLoad } from "../load";
-import { playbookHref, route, setQuery } from "../router";
+import { go, href, playbookHref, route, setQuery } from "../router";
+import { canWrite } from "../session";
 import { Diff } from "../source/diff-view";
 import { brief } from "../text";
+import { ConfirmButton } from "../ui/dialog";
 import { Loading } from "../ui/page";
 import { ProblemNote } from "../ui/problem";
 import { Time } from "../ui/time";
@@ -11,6 +13,12 @@ import { Time } from "../ui/time";
 export function Versions({ path, shown }: { path: string; shown: number }) {
   const { data, problem, reload } = useLoad((signal) => listVersions(path, signal), [path]);
   if (!data) return problem ? <ProblemNote problem={problem} retry={reload} /> : <Loading />;
+  const remove = async (version: number) => {
+    await deletePlaybook(path, version);
+    if (data.versions.length === 1) go(href("playbooks"));
+    else if (version === shown) go(playbookHref(path, { tab: "versions" }));
+    reload();
+  };
   const numbers = data.versions.map((each) => each.version);
   const { query } = route.value;
   const to = Number(query.get("to")) || numbers[0]!;
@@ -23,6 +31,7 @@ export function Versions({ path, shown }: { path: string; shown: number }) {
             <tr>
               <th scope="col">Version</th><th scope="col">Registered</th><th scope="col" class="wide">By</th>
               <th scope="col" class="wide">File</th><th scope="col">From</th><th scope="col">To</th>
+              {canWrite.value && <th scope="col"><span class="sr">Actions</span></th>}
             </tr>
           </thead>
           <tbody>
@@ -34,6 +43,14 @@ export function Versions({ path, shown }: { path: string; shown: number }) {
                 <td class="wide">{brief(each.file, 80)}</td>
                 <td><Choice name="from" version={each.version} chosen={from} /></td>
                 <td><Choice name="to" version={each.version} chosen={to} /></td>
+                {canWrite.value && (
+                  <td class="row-actions">
+                    <ConfirmButton label="Delete" title={`Delete version ${each.version}?`} action="Delete the version"
+                      onConfirm={() => remove(each.version)}>
+                      <p>{brief(path, 200)}@{each.version} can't be run any more. This can't be undone.</p>
+                    </ConfirmButton>
+                  </td>
+                )}
               </tr>
             ))}
           </tbody>

@@ -23,7 +23,6 @@ export function Source({ content, line, hrefOf }: SourceProps) {
     const scroller = element.current;
     if (!scroller || line === null) return;
     scroller.scrollTop = (line - 1) * LINE_HEIGHT - scroller.clientHeight / 3;
-    scroller.scrollIntoView({ block: "nearest" });
   }, [line, lines]);
 
   return (

@@ -43,7 +43,7 @@ export function buildTimeline(steps: StepRun[], now: number): Timeline {
 }
 
 function endOf(run: StepRun, began: number, now: number): number {
-  if (run.finished_at) return Date.parse(run.finished_at);
   if (run.duration_ms !== null) return began + run.duration_ms;
+  if (run.finished_at) return Date.parse(run.finished_at);
   return run.status === "running" ? now : began;
 }

@@ -42,7 +42,7 @@ export function scaleOf(spans: Span[]): Scale {
   const long = idle.filter((gap) => gap.end - gap.start > Math.max(worked, 1_000));
   const gapWidth = long.length > 0 ? Math.min(GAP_WIDTH, 0.3 / long.length) : 0;
   const leftOut = long.reduce((sum, gap) => sum + gap.end - gap.start, 0);
-  const total = Math.max(end - start - leftOut, Number.MIN_VALUE);
+  const total = end - start - leftOut || 1;
   const unit = (1 - gapWidth * long.length) / total;
 
   const place = (time: number) => {

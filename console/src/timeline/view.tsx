@@ -1,3 +1,4 @@
+import { useEffect } from "preact/hooks";
 import { bytes, duration, integer, moment } from "../format";
 import { brief } from "../text";
 import { Icon } from "../ui/icon";
@@ -19,6 +20,14 @@ interface TimelineViewProps {
 export function TimelineView({ timeline, resumed, selected, onSelect }: TimelineViewProps) {
   const { bars, scale } = timeline;
   const { element, first, last, above, below } = useWindow<HTMLDivElement>(bars.length, ROW_HEIGHT);
+  const place = bars.findIndex((bar) => bar.index === selected);
+  useEffect(() => {
+    const scroller = element.current;
+    if (!scroller || place < 0) return;
+    const top = place * ROW_HEIGHT;
+    const inView = top >= scroller.scrollTop && top + 2 * ROW_HEIGHT <= scroller.scrollTop + scroller.clientHeight;
+    if (!inView) scroller.scrollTop = top - scroller.clientHeight / 2;
+  }, [place]);
   if (bars.length === 0) return <p class="quiet">No step with a tool has run.</p>;
   return (
     <div class="timeline" ref={element}>
@@ -84,7 +93,8 @@ function Row({ bar, scale, resumed, selected, onSelect }: RowProps) {
 
 function Axis({ scale }: { scale: Scale }) {
   const total = scale.end - scale.start;
-  const marks = scale.gaps.length > 0 ? [0] : ticks(total, MARKS);
+  // The last mark's text would not fit.
+  const marks = scale.gaps.length > 0 ? [0] : ticks(total, MARKS).filter((mark) => mark <= total * 0.93);
   return (
     <div class="track-inner axis">
       <span class="sr">Time</span>

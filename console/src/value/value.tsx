@@ -10,7 +10,7 @@ import { Copy } from "../ui/copy";
 import { Masked, MaskedText } from "./masked";
 
 const PAGE = 50;
-const OPEN_DEPTH = 2;
+const OPEN_DEPTH = 4;
 const OPEN_SIZE = 12;
 
 interface SectionProps {
@@ -98,7 +98,7 @@ const sizeOf = (value: object, size: number) =>
 function Leaf({ value, bare }: { value: unknown; bare?: boolean }) {
   if (typeof value === "string") {
     const quote = bare && value !== "" ? "" : '"';
-    return <span class="leaf text">{quote}<MaskedText text={value} limit={600} />{quote}</span>;
+    return <span class={`leaf text ${value.includes("\n") ? "lines" : ""}`}>{quote}<MaskedText text={value} limit={600} />{quote}</span>;
   }
   if (isContainer(value)) return <span class="leaf">{Array.isArray(value) ? "[]" : "{}"}</span>;
   return <span class={`leaf ${value === null ? "null" : typeof value}`}>{String(value)}</span>;
