@@ -1,7 +1,7 @@
 import type { ExecutionSummary } from "../api/types";
 import { maskText } from "../mask";
 import { executionHref } from "../router";
-import { brief } from "../text";
+import { brief, cut } from "../text";
 import { StatusBadge } from "../ui/status";
 import { Time, Took } from "../ui/time";
 
@@ -35,7 +35,7 @@ function Row({ execution }: { execution: ExecutionSummary }) {
         <a href={executionHref(id)} data-entry>{brief(path, 160)}<span class="version">@{version}</span></a>
         {resumed > 0 && <span class="tag" title="Taken up again after the server stopped">resumed{resumed > 1 && ` ×${resumed}`}</span>}
         {rerun_of && <span class="tag" title={`Runs ${rerun_of} again`}>re-run</span>}
-        {error && <div class="row-error">{error.step && <b>{brief(error.step, 60)}: </b>}{brief(maskText(error.message), 180)}</div>}
+        {error && <div class="row-error">{error.step && <b>{brief(error.step, 60)}: </b>}{brief(maskText(cut(error.message, 20_000)), 180)}</div>}
       </td>
       <td class="nowrap"><Time at={execution.started_at} /></td>
       <td class="n">{status === "interrupted" && !execution.finished_at ? "–" : <Took from={execution.started_at} to={execution.finished_at} />}</td>

@@ -7,7 +7,7 @@ addEventListener("message", ({ data }: MessageEvent<LayoutRequest>) => postMessa
 
 function lay({ nodes, edges }: LayoutRequest): Layout {
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: "TB", nodesep: 28, edgesep: 16, ranksep: 24, marginx: 12, marginy: 12 });
+  graph.setGraph({ rankdir: "TB", nodesep: 28, edgesep: 16, ranksep: 24, marginx: 18, marginy: 12 });
   // By number: a name could be anything.
   const numbers = new Map(nodes.map((node, i) => [node.name, String(i)]));
   nodes.forEach(({ width, height }, i) => graph.setNode(String(i), { width, height }));
