@@ -34,7 +34,7 @@ const SECRET_TEXT = new RegExp(
     // A JSON web token.
     String.raw`(?<![\w-])eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*`,
     // A key of this server's own.
-    String.raw`(?<!\w)noetl_\w{16,}`,
+    String.raw`(?<!\w)noetl_[\w-]{16,}`,
     // The password of scheme://user:password@host.
     String.raw`(?<=(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:@\/]{0,256}:)[^\s\/]{1,512}(?=@)`,
     // The value of an authorization header.

@@ -6,7 +6,7 @@ import { matches, merge, update } from "../src/execution/list";
 
 const summary = (id: string, part: Partial<ExecutionSummary> = {}): ExecutionSummary => ({
   execution_id: id, path: "a/b", version: 1, status: "running", started_at: `2026-01-01T00:00:0${id}Z`,
-  finished_at: null, started_by: null, rerun_of: null, resumed: 0, error: null, steps: 0, ...part,
+  finished_at: null, started_by: null, rerun_of: null, resumed: 0, error: null, step_count: 0, ...part,
 });
 const ids = (list: ExecutionSummary[]) => list.map((each) => each.execution_id);
 const ALL = { status: [], path: "", since: null, until: null };
@@ -43,9 +43,8 @@ test("filters of path and time", () => {
 
 const event = (seq: number, name: string, step: string | null, data: Record<string, unknown>): ExecutionEvent =>
   ({ seq, at: `2026-01-01T00:00:0${seq}Z`, event: name, step, data });
-const { steps: _, ...rest } = summary("1");
 const STARTED: Execution = {
-  ...rest, payload: {}, result: null, steps: [], events: [event(1, "execution_started", null, {})],
+  ...summary("1"), payload: {}, result: null, steps: [], events: [event(1, "execution_started", null, {})],
 };
 
 test("events bring an execution up to date", () => {

@@ -19,7 +19,7 @@ test("a text is cut between characters", () => {
 test("imports in plain words, what reaches out first, each once", () => {
   const words = abilitiesOf([
     "noetl:tool/log@0.1.0", "wasi:cli/stdout@0.2.3", "wasi:cli/stderr@0.2.3", "noetl:tool/postgres@0.1.0",
-    "noetl:tool/types@0.1.0", "acme:x/y@1.0.0",
+    "noetl:tool/types@0.1.0", "output", "acme:x/y@1.0.0",
   ]).map((ability) => ability.words);
   assert.deepEqual(words, [
     "Speaks to PostgreSQL through a credential", "Writes to the log", "Prints, into the log", "Uses acme:x/y@1.0.0",

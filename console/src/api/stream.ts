@@ -23,8 +23,8 @@ export interface Listener {
 
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
-/** Longer than the server's keep-alive: a connection so silent is dead. */
-const SILENCE = 90_000;
+/** Three of the server's keep-alives: a connection so silent is dead. */
+const SILENCE = 45_000;
 
 /** Follows a stream of events, connecting anew when it breaks, until stopped. */
 export function follow(path: string, listener: Listener, lastEventId?: string): () => void {

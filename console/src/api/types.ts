@@ -38,7 +38,8 @@ export interface ExecutionSummary {
   rerun_of: string | null;
   resumed: number;
   error: ExecutionError | null;
-  steps: number;
+  /** How many runs of steps there were. */
+  step_count: number;
 }
 
 export interface StepError {
@@ -79,12 +80,12 @@ export interface ExecutionEvent {
   seq: number;
   at: string;
   event: string;
-  step: string | null;
+  step?: string | null;
   data: Record<string, unknown> | null;
 }
 
 /** All that is known of an execution. */
-export interface Execution extends Omit<ExecutionSummary, "steps"> {
+export interface Execution extends ExecutionSummary {
   payload: unknown;
   result: unknown;
   steps: StepRun[];
@@ -102,7 +103,7 @@ export interface PlaybookSummary {
 /** One way onwards from a step. */
 export interface Next {
   when: string | null;
-  line: number;
+  line: number | null;
   then: string[];
   default: boolean;
 }

@@ -46,6 +46,7 @@ function finish(steps: StepRun[], event: ExecutionEvent, data: Record<string, un
   const finished: StepRun = {
     ...run,
     tool: textOf(data.tool) ?? run.tool,
+    started_at: textOf(data.started_at) ?? run.started_at,
     status: data.status as Status,
     finished_at: event.at,
     duration_ms: numberOf(data.duration_ms),

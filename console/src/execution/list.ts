@@ -17,7 +17,7 @@ export function merge(list: ExecutionSummary[], news: ExecutionSummary[]): Execu
 function isOlder(a: ExecutionSummary, b: ExecutionSummary): boolean {
   if (a.resumed !== b.resumed) return a.resumed < b.resumed;
   // It runs, then it has ended; `interrupted` is followed by a resumption.
-  if (a.status === "running" && b.status === "running") return a.steps < b.steps;
+  if (a.status === "running" && b.status === "running") return a.step_count < b.step_count;
   return a.status === "running";
 }
 

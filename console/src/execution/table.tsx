@@ -39,7 +39,7 @@ function Row({ execution }: { execution: ExecutionSummary }) {
       </td>
       <td class="nowrap"><Time at={execution.started_at} /></td>
       <td class="n">{status === "interrupted" && !execution.finished_at ? "–" : <Took from={execution.started_at} to={execution.finished_at} />}</td>
-      <td class="n wide">{execution.steps}</td>
+      <td class="n wide">{execution.step_count}</td>
       <td class="wide">{brief(started_by ?? "–", 30)}</td>
       <td class="wide"><code title={brief(id, 60)}>{brief(id.slice(-8), 8)}</code></td>
     </tr>

@@ -4,6 +4,7 @@ import type { Execution } from "../api/types";
 import { now } from "../clock";
 import { ExecutionActions } from "../execution/actions";
 import { StepDetails } from "../execution/step-details";
+import { ErrorTitle } from "../execution/step-error";
 import { Message, type PlaybookPlace } from "../execution/traceback";
 import { useExecution } from "../execution/use-execution";
 import { moment } from "../format";
@@ -124,8 +125,8 @@ function Whole({ execution, place }: { execution: Execution; place: PlaybookPlac
   return (
     <>
       {error && (
-        <section class="part note bad">
-          <h3>{brief(error.kind ?? error.category, 100)} <span class="quiet">{brief(error.category, 60)}</span></h3>
+        <section class={`part note ${status === "failed" ? "bad" : ""}`}>
+          <ErrorTitle error={error} />
           {error.step && (
             <p>in step <button type="button" class="link" onClick={() => setQuery({ step: error.step })}>{brief(error.step, 80)}</button></p>
           )}

@@ -47,7 +47,7 @@ export function KeysPage() {
             <tbody>
               {data.keys.map((key) => (
                 <tr key={key.id} class={key.revoked_at ? "gone" : ""}>
-                  <td class="main" tabIndex={-1} data-entry>{brief(key.name, 80)} <code class="quiet">{brief(key.id, 12)}</code></td>
+                  <td class="main" tabIndex={-1} data-entry>{brief(key.name, 80)} <code class="quiet">{brief(key.id.slice(-8), 8)}</code></td>
                   <td>{key.role}</td>
                   <td class="wide">{key.paths ? brief(key.paths.join(", "), 80) : "all"}</td>
                   <td class="wide nowrap"><Time at={key.created_at} />{key.created_by && <span class="quiet"> by {brief(key.created_by, 40)}</span>}</td>

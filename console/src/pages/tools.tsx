@@ -1,4 +1,5 @@
 import { getTools } from "../api/tenant";
+import { stringify } from "../api/json";
 import type { Grant, Tool } from "../api/types";
 import { bytes, integer } from "../format";
 import { useLoad } from "../load";
@@ -82,6 +83,7 @@ function Names({ names }: { names: string[] | "all" }) {
 const IN_BYTES = /memory|bytes|^output$|^log$/;
 
 function limit(name: string, value: unknown): string {
-  if (typeof value !== "number") return brief(String(value), 60);
+  if (typeof value === "string") return brief(value, 60);
+  if (typeof value !== "number") return brief(stringify(value), 60);
   return IN_BYTES.test(name) ? bytes(value) : integer(value);
 }

@@ -82,7 +82,7 @@ function Row({ bar, scale, resumed, selected, onSelect }: RowProps) {
           <span class="bar" style={box(work, end)} />
         </div>
       </td>
-      <td class="n">{duration(span.end - began)}</td>
+      <td class="n">{span.end > began ? duration(span.end - began) : "–"}</td>
       <td class="n wide">{run.queued_ms === null ? "" : duration(run.queued_ms)}</td>
       <td class="n wide">{run.cpu_ms === null ? "" : duration(run.cpu_ms)}</td>
       <td class="n wide">{run.memory_bytes === null ? "" : bytes(run.memory_bytes)}</td>

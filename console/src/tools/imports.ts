@@ -32,6 +32,8 @@ export interface Ability {
 export function abilitiesOf(imports: string[]): Ability[] {
   const abilities = new Map<string, Ability>();
   for (const each of imports) {
+    // A type's name, which allows nothing.
+    if (!each.includes(":")) continue;
     const known = WORDS.find(([prefix]) => each.startsWith(prefix));
     const words = known ? known[1] : `Uses ${each}`;
     if (!words) continue;

@@ -37,9 +37,9 @@ const HINT = "Looks like a secret; authors and admins can reveal it";
 
 function Reveal({ onClick }: { onClick: () => void }) {
   if (!canReveal.value) return null;
-  return <> <button type="button" class="link" onClick={onClick}><Icon name="lock" />Reveal</button></>;
+  return <> <button type="button" class="link reveal" onClick={onClick}><Icon name="lock" />Reveal</button></>;
 }
 
 const Hide = ({ onClick }: { onClick: () => void }) => (
-  <button type="button" class="link" onClick={onClick}>Hide</button>
+  <button type="button" class="link reveal" onClick={onClick}>Hide</button>
 );
