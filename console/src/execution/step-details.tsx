@@ -12,12 +12,12 @@ interface StepDetailsProps {
   name: string;
   step: PlaybookStep | null;
   /** The run that is shown; null if the step has not run. */
-  run: StepRun | null;
-  /** All runs of the step, by their place in the execution. */
-  runs: number[];
-  index: number | null;
+  run?: StepRun | null;
+  /** All runs of the step, by their place in the execution; none without an execution. */
+  runs?: number[];
+  index?: number | null;
   place: PlaybookPlace | null;
-  onSelect: (index: number) => void;
+  onSelect?: (index: number) => void;
 }
 
 export function StepDetails({ name, step, run, runs, index, place, onSelect }: StepDetailsProps) {
@@ -25,9 +25,10 @@ export function StepDetails({ name, step, run, runs, index, place, onSelect }: S
     <>
       <div class="details-head">
         <h2>{brief(name, 120)}</h2>
-        {run ? <StatusBadge status={run.status} /> : <span class="quiet">{step?.tool ? "has not run" : "has no tool"}</span>}
-        {runs.length > 1 && (
-          <select aria-label="Run" value={index ?? ""} onChange={(event) => onSelect(Number(event.currentTarget.value))}>
+        {run && <StatusBadge status={run.status} />}
+        {!run && runs && <span class="quiet">{step?.tool ? "has not run" : "has no tool"}</span>}
+        {runs && runs.length > 1 && (
+          <select aria-label="Run" value={index ?? ""} onChange={(event) => onSelect?.(Number(event.currentTarget.value))}>
             {runs.map((each, i) => <option key={each} value={each}>Run {i + 1} of {runs.length}</option>)}
           </select>
         )}
@@ -36,6 +37,7 @@ export function StepDetails({ name, step, run, runs, index, place, onSelect }: S
       <p class="facts">
         {(run?.tool ?? step?.tool) && <span>Tool <b>{brief((run?.tool ?? step?.tool)!, 60)}</b></span>}
         {step?.task && <span>Task <b>{brief(step.task, 60)}</b></span>}
+        {step && !run && step.vars.length > 0 && <span>Sets <b>{brief(step.vars.join(", "), 300)}</b></span>}
         {step && place && <a href={lineHref(place, step.line)}>Line {step.line}</a>}
         {step?.code_line && place && <a href={lineHref(place, step.code_line)}>Code</a>}
         {run && <span>Started <Time at={run.started_at} /></span>}

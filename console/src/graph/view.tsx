@@ -73,7 +73,7 @@ function NodeView({ node, at, ran, selected, onSelect }:
   return (
     <g class={`node ${selected ? "selected" : ""} ${node.tool ? "" : "plain"}`} data-status={ran ? state : "known"}
       transform={`translate(${at.x - width / 2} ${at.y - NODE_HEIGHT / 2})`}
-      role="button" tabIndex={0} aria-pressed={selected} aria-label={brief(said.filter(Boolean).join(", "), 200)}
+      role="button" tabindex={0} aria-pressed={selected} aria-label={brief(said.filter(Boolean).join(", "), 200)}
       onClick={onSelect}
       onKeyDown={(event) => {
         if (event.key !== "Enter" && event.key !== " ") return;

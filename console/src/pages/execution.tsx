@@ -124,6 +124,7 @@ function Whole({ execution, place }: { execution: Execution; place: PlaybookPlac
   const { error, payload, result, status } = execution;
   return (
     <>
+      <h2 class="sr">The whole execution</h2>
       {error && (
         <section class={`part note ${status === "failed" ? "bad" : ""}`}>
           <ErrorTitle error={error} />

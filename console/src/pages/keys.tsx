@@ -20,11 +20,15 @@ const ROLES: Record<Role, string> = {
 };
 
 export function KeysPage() {
-  const { data, problem, reload } = useLoad((signal) => listKeys(signal), []);
-  const [adding, setAdding] = useState(false);
   if (!canAdminister.value) {
     return <Page title="API keys"><p class="note">Keys are an admin's business.</p></Page>;
   }
+  return <Keys />;
+}
+
+function Keys() {
+  const { data, problem, reload } = useLoad((signal) => listKeys(signal), []);
+  const [adding, setAdding] = useState(false);
   const revoke = async (id: string) => {
     await revokeKey(id);
     reload();

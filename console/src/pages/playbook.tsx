@@ -47,7 +47,9 @@ export function PlaybookPage({ path }: { path: string }) {
       </nav>
       {tab === "graph" && <Steps playbook={playbook} />}
       {tab === "source" && <SourceTab playbook={playbook} />}
-      {tab === "run" && canRun.value && <RunForm key={playbook.version} playbook={playbook} />}
+      {tab === "run" && (canRun.value
+        ? <RunForm key={playbook.version} playbook={playbook} />
+        : <p class="note">Your role may not run playbooks; that takes a runner.</p>)}
       {tab === "versions" && <Versions path={path} shown={playbook.version} />}
     </Page>
   );
@@ -90,8 +92,11 @@ function Steps({ playbook }: { playbook: Playbook }) {
       </section>
       <section class="card details" aria-label="Details">
         {chosen
-          ? <StepDetails name={chosen} step={step} run={null} runs={[]} index={null} place={playbook} onSelect={() => {}} />
-          : <ValueSection title="Input and its defaults" value={playbook.workload} none="It takes no input." />}
+          ? <StepDetails name={chosen} step={step} place={playbook} />
+          : <>
+              <h2 class="sr">The whole playbook</h2>
+              <ValueSection title="Input and its defaults" value={playbook.workload} none="It takes no input." />
+            </>}
       </section>
     </div>
   );

@@ -73,7 +73,7 @@ function Choice({ name, version, chosen }: { name: "from" | "to"; version: numbe
 function Comparison({ path, from, to }: { path: string; from: number; to: number }) {
   const { data, problem, reload } = useLoad((signal) => getDiff(path, from, to, signal), [path, from, to]);
   return (
-    <section class="card source-card" aria-label="Difference">
+    <section class="card source-card">
       <div class="source-head">From version {from} to version {to}</div>
       {problem && <ProblemNote problem={problem} retry={reload} />}
       {!data && !problem && <Loading />}

@@ -9,7 +9,7 @@ export function Copy({ text, label = "Copy" }: { text: () => string; label?: str
       () => setOutcome("The browser did not allow it"),
     ).then(() => setTimeout(() => setOutcome(null), 2_000));
   return (
-    <button type="button" class="quiet-button" onClick={copy} disabled={!navigator.clipboard}>
+    <button type="button" class="quiet-button" onClick={copy} aria-label={label || "Copy"} title={label || "Copy"} disabled={!navigator.clipboard}>
       <Icon name={outcome === "Copied" ? "check" : "copy"} />
       <span aria-live="polite">{outcome ?? label}</span>
     </button>
