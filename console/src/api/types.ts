@@ -1,0 +1,187 @@
+// What the server says, as docs/api.md has it.
+
+export type Role = "viewer" | "runner" | "author" | "admin";
+
+export interface Me {
+  tenant: string;
+  role: Role;
+  subject: string | null;
+  auth: "open" | "api-key" | "oidc";
+  expires_at: string | null;
+  paths: string[] | null;
+}
+
+export type Status = "running" | "success" | "failed" | "interrupted" | "cancelled";
+
+export const STATUSES: readonly Status[] = [
+  "running", "success", "failed", "interrupted", "cancelled",
+];
+
+/** Why an execution failed, and in which step. */
+export interface ExecutionError {
+  category: string;
+  kind: string | null;
+  message: string;
+  step?: string | null;
+  tool?: string | null;
+}
+
+/** An execution as lists have it. */
+export interface ExecutionSummary {
+  execution_id: string;
+  path: string;
+  version: number;
+  status: Status;
+  started_at: string;
+  finished_at: string | null;
+  started_by: string | null;
+  rerun_of: string | null;
+  resumed: number;
+  error: ExecutionError | null;
+  /** How many runs of steps there were. */
+  step_count: number;
+}
+
+export interface StepError {
+  category: string;
+  kind: string | null;
+  message: string;
+  code?: string | null;
+  details?: unknown;
+}
+
+export interface LogEntry {
+  level: string;
+  message: string;
+  at?: string | null;
+}
+
+/** One run of a step. Its numbers are there once it has ended. */
+export interface StepRun {
+  step: string;
+  tool: string | null;
+  task?: string | null;
+  status: Status;
+  started_at: string;
+  finished_at: string | null;
+  duration_ms: number | null;
+  cpu_ms: number | null;
+  queued_ms: number | null;
+  memory_bytes: number | null;
+  host_calls: number | null;
+  args?: unknown;
+  result?: unknown;
+  vars?: Record<string, unknown> | null;
+  error: StepError | null;
+  log?: LogEntry[] | null;
+}
+
+export interface ExecutionEvent {
+  seq: number;
+  at: string;
+  event: string;
+  step?: string | null;
+  data: Record<string, unknown> | null;
+}
+
+/** All that is known of an execution. */
+export interface Execution extends ExecutionSummary {
+  payload: unknown;
+  result: unknown;
+  steps: StepRun[];
+  events: ExecutionEvent[];
+}
+
+export interface PlaybookSummary {
+  path: string;
+  name: string;
+  version: number;
+  registered_at: string;
+  versions: number;
+}
+
+/** One way onwards from a step. */
+export interface Next {
+  when: string | null;
+  line: number | null;
+  then: string[];
+  default: boolean;
+}
+
+export interface PlaybookStep {
+  name: string;
+  line: number;
+  tool: string | null;
+  task: string | null;
+  description: string | null;
+  vars: string[];
+  code_line: number | null;
+  next: Next[];
+}
+
+export interface Playbook {
+  path: string;
+  name: string;
+  version: number;
+  file: string;
+  content: string;
+  registered_at: string;
+  latest: boolean;
+  description: string | null;
+  on_restart: "resume" | "fail";
+  workload: Record<string, unknown>;
+  steps: PlaybookStep[];
+}
+
+export interface PlaybookVersion {
+  version: number;
+  name: string;
+  file: string;
+  registered_at: string;
+  registered_by: string | null;
+}
+
+/** A mistake in a playbook, and its place. */
+export interface PlaybookMistake {
+  file: string | null;
+  line: number | null;
+  column: number | null;
+  step: string | null;
+  field: string | null;
+  message: string;
+  hint: string | null;
+}
+
+export interface Tool {
+  name: string;
+  digest: string;
+  size: number;
+  imports: string[];
+  granted: boolean;
+}
+
+export interface Grant {
+  tools: string[] | "all";
+  credentials: string[] | "all";
+  hosts: string[];
+  limits: Record<string, unknown>;
+}
+
+export interface Credential {
+  alias: string;
+  type: string;
+  allow_privileged: boolean;
+  updated_at: string;
+}
+
+export interface Key {
+  id: string;
+  name: string;
+  role: Role;
+  paths: string[] | null;
+  created_at: string;
+  created_by: string | null;
+  expires_at: string | null;
+  last_used_at: string | null;
+  revoked_at: string | null;
+}

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ExecutionEvent, Next, PlaybookStep, Status, StepRun } from "../src/api/types";
+import { buildGraph } from "../src/graph/model";
+
+const step = (name: string, tool: string | null, next: Partial<Next>[]): PlaybookStep => ({
+  name, tool, line: 1, task: null, description: null, vars: [], code_line: null,
+  next: next.map((each) => ({ when: null, line: 1, then: [], default: false, ...each })),
+});
+
+const run = (name: string, status: Status): StepRun => ({
+  step: name, tool: "python", status, started_at: "2026-01-01T00:00:00Z", finished_at: null,
+  duration_ms: null, cpu_ms: null, queued_ms: null, memory_bytes: null, host_calls: null, error: null,
+});
+
+const finished = (seq: number, name: string, next: string[]): ExecutionEvent => ({
+  seq, at: "2026-01-01T00:00:00Z", event: "step_finished", step: name, data: { next },
+});
+
+const LOGIN = [
+  step("start", null, [{ then: ["decode"] }]),
+  step("decode", "python", [
+    { when: "{{ vars.ok }}", then: ["save", "log"] },
+    { then: ["refuse"], default: true },
+  ]),
+  step("save", "postgres", [{ then: ["end"] }]),
+  step("log", "python", [{ then: ["end"] }]),
+  step("refuse", "python", [{ then: ["end"] }]),
+  step("end", null, []),
+];
+
+const states = (graph: ReturnType<typeof buildGraph>) =>
+  Object.fromEntries(graph.nodes.map((node) => [node.name, node.state]));
+const taken = (graph: ReturnType<typeof buildGraph>) =>
+  graph.edges.filter((edge) => edge.taken).map((edge) => `${edge.from}>${edge.to}`);
+
+test("a playbook by itself: every way, and how it is chosen", () => {
+  const graph = buildGraph(LOGIN, null);
+  assert.deepEqual(graph.edges.map(({ from, to, kind, when }) => [from, to, kind, when]), [
+    ["start", "decode", "always", null],
+    ["decode", "save", "when", "{{ vars.ok }}"],
+    ["decode", "log", "when", "{{ vars.ok }}"],
+    ["decode", "refuse", "default", null],
+    ["save", "end", "always", null],
+    ["log", "end", "always", null],
+    ["refuse", "end", "always", null],
+  ]);
+  assert.deepEqual(taken(graph), []);
+  assert.ok(graph.nodes.every((node) => node.state === "idle"));
+});
+
+test("an execution: what ran, and the ways that were taken", () => {
+  const graph = buildGraph(LOGIN, {
+    steps: [run("decode", "success"), run("save", "running"), run("log", "failed")],
+    events: [finished(2, "decode", ["save", "log"])],
+  });
+  assert.deepEqual(states(graph), {
+    start: "passed", decode: "success", save: "running", log: "failed", refuse: "idle", end: "idle",
+  });
+  assert.deepEqual(taken(graph), ["start>decode", "decode>save", "decode>log"]);
+});
+
+test("the end is passed when a way leads there", () => {
+  const graph = buildGraph(LOGIN, {
+    steps: [run("decode", "success"), run("refuse", "success")],
+    events: [finished(2, "decode", ["refuse"]), finished(4, "refuse", ["end"])],
+  });
+  assert.equal(states(graph).end, "passed");
+  assert.deepEqual(taken(graph), ["start>decode", "decode>refuse", "refuse>end"]);
+});
+
+test("where a step without a tool led is told by what ran", () => {
+  const steps = [
+    step("start", null, [{ when: "{{ a }}", then: ["one"] }, { then: ["two"], default: true }]),
+    step("one", "python", []),
+    step("two", "python", []),
+  ];
+  const graph = buildGraph(steps, { steps: [run("two", "success")], events: [] });
+  assert.deepEqual(taken(graph), ["start>two"]);
+});
+
+test("a step that ran several times shows its last run", () => {
+  const graph = buildGraph(LOGIN, { steps: [run("decode", "interrupted"), run("decode", "success")], events: [] });
+  const decode = graph.nodes.find((node) => node.name === "decode")!;
+  assert.equal(decode.state, "success");
+  assert.equal(decode.runs, 2);
+});
+
+test("without its playbook an execution shows the steps that ran", () => {
+  const graph = buildGraph([], {
+    steps: [run("a", "success"), run("b", "failed")],
+    events: [finished(2, "a", ["b"])],
+  });
+  assert.deepEqual(states(graph), { a: "success", b: "failed" });
+  assert.deepEqual(taken(graph), ["a>b"]);
+});
+
+test("a circle ends, and names may be anything", () => {
+  const steps = [
+    step("start", null, [{ then: ["__proto__"] }]),
+    step("__proto__", null, [{ then: ["start", "constructor"] }]),
+    step("constructor", null, []),
+  ];
+  const graph = buildGraph(steps, { steps: [], events: [] });
+  assert.ok(graph.nodes.every((node) => node.state === "passed"));
+});
