@@ -21,6 +21,7 @@ run: need-run guests
 ## test: every test, against real parts: PostgreSQL, components, a browser
 .PHONY: test
 test: need-test guests
+	@$(step) "tests of the console" scripts/build-console.sh --check "$(NOETL_CACHE)"
 	@scripts/test.sh
 
 ## bench: measure the figures of docs/performance.md
@@ -32,9 +33,14 @@ bench: need-bench guests
 # The whole workspace at once: cargo chooses the features of shared dependencies
 # for what it is asked to build, and would build them again for a part of it.
 .PHONY: build
-build: need-build
+build: need-build console
 	@$(step) "server" cargo build --release --workspace --bins --lib
 	@mkdir -p build && ln -sfn $(NOETL_BIN) build/noetl
+
+## console: the page for people, in build/console
+.PHONY: console
+console: need-console
+	@$(step) "console" scripts/build-console.sh build/console "$(NOETL_CACHE)"
 
 ## guests: the tools that run in the sandbox, as components in build/components
 .PHONY: guests
@@ -49,7 +55,7 @@ fmt:
 
 ## lint: what must be clean before a commit
 .PHONY: lint
-lint: need-build
+lint: need-build console
 	cargo fmt --all --check
 	cd guest-tools && cargo fmt --all --check
 	@$(step) "clippy" cargo clippy --release --workspace --all-targets -- -D warnings
@@ -105,10 +111,11 @@ help:
 	@awk -F': ' '/^## /{ sub(/^## /, ""); printf "make %-8s %s\n", $$1, substr($$0, length($$1) + 3) }' $(MAKEFILE_LIST)
 
 # What each target needs of the machine.
-.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom
+.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom need-console
 need-build: ; @scripts/packages.sh cargo cc
 need-run: ; @scripts/packages.sh cargo cc postgresql
 need-test: ; @scripts/packages.sh cargo cc postgresql chromium
+need-console: ; @scripts/packages.sh node
 need-fuzz: ; @scripts/packages.sh cargo cc c++ cargo-fuzz
 need-deny: ; @scripts/packages.sh cargo cargo-deny
 need-sbom: ; @scripts/packages.sh cargo cargo-cyclonedx

@@ -2,7 +2,7 @@
 # Makes sure that the machine has what a target needs; installs the Debian
 # packages that are missing, and no others.
 #
-#   scripts/packages.sh NEED…      cargo | cc | c++ | postgresql | chromium | python3 | cargo-SUBCOMMAND
+#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | cargo-SUBCOMMAND
 set -euo pipefail
 
 missing=()
@@ -40,6 +40,10 @@ for need in "$@"; do
     chromium)
       { command -v chromium && command -v chromedriver; } >/dev/null ||
         lacks "a browser and its driver, for the tests of the example page" chromium chromium-driver
+      ;;
+    node)
+      { command -v node && command -v npm; } >/dev/null ||
+        lacks "Node.js and npm, to build the console" nodejs npm
       ;;
     python3)
       command -v python3 >/dev/null || lacks "python3, which the benchmark compares with" python3

@@ -1,5 +1,7 @@
 //! `/api/tools`: what playbooks can use.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -10,6 +12,7 @@ use super::answer::Problem;
 use crate::access::Principal;
 use crate::app::{App, ToolEntry};
 use crate::grants::{Allowed, Grant};
+use crate::limits::Limit;
 
 /// The server's tools, and what the tenant was granted.
 #[derive(Serialize, ToSchema)]
@@ -36,9 +39,8 @@ struct GrantDocument {
     credentials: Value,
     /// The hosts that tools may talk to.
     hosts: Vec<String>,
-    /// What a step may use: bytes, milliseconds, counts.
-    #[schema(value_type = Object)]
-    limits: Value,
+    /// What a step may use, by the limits' names, as people write it: `30s`.
+    limits: BTreeMap<&'static str, String>,
 }
 
 impl GrantDocument {
@@ -51,7 +53,10 @@ impl GrantDocument {
             tools: names(&grant.tools),
             credentials: names(&grant.credentials),
             hosts: grant.hosts.iter().map(ToString::to_string).collect(),
-            limits: json!(grant.limits),
+            limits: Limit::ALL
+                .iter()
+                .map(|&limit| (limit.name(), limit.unit().show(grant.limits.get(limit))))
+                .collect(),
         }
     }
 }
