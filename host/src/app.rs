@@ -14,7 +14,9 @@ use lru::LruCache;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::admission::{Admission, Admitted, ExecutionCounts};
@@ -23,10 +25,11 @@ use crate::api::limits::HttpLimits;
 use crate::capabilities::postgres::{self, CredentialSource, PoolSettings, Pools};
 use crate::engine::{Engine, Event, Execution, ExecutionLimits, Listener, Outcome, Plan};
 use crate::grants::Grants;
+use crate::metrics::Metrics;
 use crate::playbook::{self, Diagnostics};
 use crate::sandbox::{QueueLimits, Queued, StepRunner, WorkerSettings, Workers};
 use crate::secrets::{KeyRing, Secret};
-use crate::store::{Credential, DEFAULT_TENANT, Finished, Store};
+use crate::store::{Credential, DEFAULT_TENANT, Finished, Migrations, Store};
 
 /// What an [`App`] needs to start.
 #[derive(Debug, Clone)]
@@ -35,6 +38,8 @@ pub struct AppConfig {
     pub database_url: Secret,
     /// What stored credentials are encrypted with.
     pub keys: KeyRing,
+    /// Whether to bring the database's tables up to date.
+    pub migrations: Migrations,
     /// Where the tools' components lie: `NAME.wasm` is the tool `NAME`.
     pub components: PathBuf,
     /// The processes that run steps, and where compiled components are kept.
@@ -86,6 +91,8 @@ pub(crate) struct Inner {
     plans: Mutex<LruCache<String, (i32, Arc<Plan>)>>,
     parsing: Semaphore,
     executions: TaskTracker,
+    pub(crate) metrics: Metrics,
+    draining: CancellationToken,
 }
 
 /// A playbook that the catalog has taken.
@@ -134,7 +141,9 @@ impl App {
             None => Grants::built_in(DEFAULT_TENANT),
         });
         let started = Instant::now();
-        let store = Store::connect(&config.database_url, config.keys).await?;
+        let metrics = Metrics::new();
+        let store =
+            Store::connect_with(&config.database_url, config.keys, config.migrations).await?;
         progress("database connected, tables up to date", started.elapsed());
 
         let pools = Pools::new(
@@ -146,6 +155,7 @@ impl App {
         for (name, wasm) in tools(&config.components)? {
             let started = Instant::now();
             let tool = Workers::compile(&settings, &name, &wasm)?;
+            metrics.component(tool.cached, started.elapsed());
             if !tool.cached {
                 progress(&format!("tool {name} compiled"), started.elapsed());
             }
@@ -153,7 +163,7 @@ impl App {
         }
         let started = Instant::now();
         let count = settings.workers;
-        let runner = Workers::start(settings, compiled, pools.clone()).await?;
+        let runner = Workers::start(settings, compiled, pools.clone(), metrics.clone()).await?;
         let confinement = runner.confinement();
         progress(
             &format!("{count} sandbox workers, {confinement}"),
@@ -171,6 +181,7 @@ impl App {
             grants,
             config.limits,
             config.dev,
+            metrics,
         ))
     }
 
@@ -181,6 +192,7 @@ impl App {
         grants: Arc<Grants>,
         limits: ServiceLimits,
         dev: bool,
+        metrics: Metrics,
     ) -> Self {
         let ServiceLimits {
             http,
@@ -188,19 +200,31 @@ impl App {
             execution,
             steps,
         } = limits;
-        let runner = Arc::new(Queued::new(runner, steps));
+        let runner = Arc::new(Queued::new(runner, steps, metrics.clone()));
+        let admission = Admission::new(counts);
+        admission.watch(&metrics);
+        pools.watch(&metrics);
+        watch_store(&store, &metrics);
         Self {
             inner: Arc::new(Inner {
-                engine: Engine::new(runner, store.clone(), Arc::clone(&grants), execution),
+                engine: Engine::new(
+                    runner,
+                    store.clone(),
+                    Arc::clone(&grants),
+                    execution,
+                    metrics.clone(),
+                ),
                 store,
                 dev,
                 grants,
                 http,
-                admission: Admission::new(counts),
+                admission,
                 pools,
                 plans: Mutex::new(LruCache::new(PLANS)),
                 parsing: Semaphore::new(PARSING),
                 executions: TaskTracker::new(),
+                metrics,
+                draining: CancellationToken::new(),
             }),
         }
     }
@@ -297,12 +321,13 @@ impl App {
         };
         let app = self.clone();
         let path = path.to_owned();
+        let executing = async move {
+            let _admitted = admitted;
+            app.execute_here(&path, payload, events).await
+        };
         self.inner
             .executions
-            .spawn(async move {
-                let _admitted = admitted;
-                app.execute_here(&path, payload, events).await
-            })
+            .spawn(executing.in_current_span())
             .await
             .unwrap_or_else(|_| Err(Box::new(broke())))
     }
@@ -445,6 +470,21 @@ impl App {
         crate::api::serve(listener, self.router(), self.inner.http, stopping).await;
     }
 
+    /// The routes of who runs the server, by themselves: metrics and health.
+    pub fn operating_router(&self) -> axum::Router {
+        crate::api::operating_router(self.clone())
+    }
+
+    /// Says from now on that the server takes no more work.
+    pub fn begin_draining(&self) {
+        self.inner.draining.cancel();
+    }
+
+    /// Whether it takes no more work.
+    pub fn is_draining(&self) -> bool {
+        self.inner.draining.is_cancelled()
+    }
+
     /// Waits until no execution runs, `limit` at most. Returns whether all ended.
     pub async fn drain(&self, limit: Duration) -> bool {
         self.inner.executions.close();
@@ -454,6 +494,21 @@ impl App {
         self.inner.store.close().await;
         all
     }
+}
+
+/// The connections to the server's own database.
+fn watch_store(store: &Store, metrics: &Metrics) {
+    let store = store.clone();
+    metrics.watch(
+        "store_connections",
+        "Connections to the server's own database",
+        move || {
+            let (used, idle) = store.connections();
+            [("used", used), ("idle", idle)]
+                .map(|(state, count)| (vec![("state", state.to_owned())], count as f64))
+                .into()
+        },
+    );
 }
 
 fn broke() -> Problem {
@@ -561,6 +616,7 @@ mod tests {
             Arc::new(Grants::built_in(DEFAULT_TENANT)),
             ServiceLimits::default(),
             false,
+            Metrics::new(),
         );
         let yaml = "apiVersion: noetl.io/v1
 kind: Playbook

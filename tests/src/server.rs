@@ -80,6 +80,7 @@ pub fn root() -> PathBuf {
 
 /// The command `noetl`, as `make build` leaves it.
 pub fn noetl() -> Command {
+    noetl::tls::choose_cryptography();
     let binary = std::env::var_os("NOETL_BIN")
         .map(PathBuf::from)
         .unwrap_or_else(|| {

@@ -9,21 +9,20 @@ pub mod dev;
 mod execute;
 mod executions;
 mod extract;
+mod health;
 pub mod limits;
+mod metrics;
+mod observe;
 mod patience;
+mod request_id;
 mod server;
 
 pub use server::serve;
 
-use axum::Json;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post, put};
-use serde_json::json;
 
 use crate::app::App;
 use answer::Problem;
@@ -32,8 +31,8 @@ use answer::Problem;
 pub fn router(app: App) -> Router {
     let dev = app.inner.dev;
     let bodies = body::Bodies::new(app.inner.http);
+    let metrics = app.inner.metrics.clone();
     let router = Router::new()
-        .route("/health", get(health))
         .route("/api/execute", post(execute::execute))
         .route("/api/executions/{id}", get(executions::get))
         .route(
@@ -43,20 +42,24 @@ pub fn router(app: App) -> Router {
         .route("/api/catalog/playbooks/{*path}", get(catalog::get))
         .route("/api/credentials", get(credentials::list))
         .route("/api/credentials/{alias}", put(credentials::put))
-        .with_state(app)
+        .with_state(app.clone())
+        .merge(metrics::routes(app.inner.metrics.clone()))
+        .merge(health::routes(app))
         .merge(if dev { dev::router() } else { Router::new() });
     router
         .fallback(async || Problem::not_found("there is no such route; docs/api.md lists them"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(bodies, body::read))
+        .layer(from_fn_with_state(metrics, observe::observe))
+        .layer(from_fn(request_id::assign))
 }
 
-async fn health(State(app): State<App>) -> Response {
-    if app.inner.store.is_up().await {
-        Json(json!({"status": "ok"})).into_response()
-    } else {
-        let body = Json(json!({"status": "unavailable", "database": "does not answer"}));
-        (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
-    }
+/// The routes of who runs the server, for an address of their own.
+pub fn operating_router(app: App) -> Router {
+    metrics::routes(app.inner.metrics.clone())
+        .merge(health::routes(app))
+        .fallback(async || Problem::not_found("here are /metrics, /health/live and /health/ready"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn(request_id::assign))
 }

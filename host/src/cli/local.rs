@@ -17,7 +17,7 @@ use crate::app::{App, AppConfig, ServiceLimits};
 use crate::grants::{BUILT_IN_TOOLS, Grants};
 use crate::sandbox::WorkerSettings;
 use crate::secrets::Secret;
-use crate::store::DEFAULT_TENANT;
+use crate::store::{DEFAULT_TENANT, Migrations};
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
@@ -139,6 +139,7 @@ impl Local {
         let config = AppConfig {
             database_url,
             keys: master_keys.keys,
+            migrations: Migrations::Apply,
             components,
             workers,
             require_isolation: options.require_isolation,

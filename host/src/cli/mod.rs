@@ -14,6 +14,7 @@ mod failure;
 mod files;
 mod limits;
 mod local;
+mod log;
 mod master_key;
 mod payload;
 mod playbook;
@@ -26,10 +27,11 @@ mod terminal;
 mod test_database;
 mod validate;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::trace::Exporter;
 
 /// Runs workflow playbooks, every tool step in a fresh WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -88,7 +90,7 @@ pub fn main() -> ExitCode {
     }
     // SAFETY: nothing before this has started a thread.
     unsafe { environment::take_secrets() };
-    start_log(matches!(cli.command, Command::Serve(_)));
+    crate::tls::choose_cryptography();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(THREAD_STACK)
@@ -97,10 +99,18 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&anyhow::Error::new(error)),
     };
-    match runtime.block_on(run(cli.command)) {
+    let exporter = match runtime.block_on(start_log(&cli.command)) {
+        Ok(exporter) => exporter,
+        Err(error) => return failure::report(&error),
+    };
+    let code = match runtime.block_on(run(cli.command)) {
         Ok(code) => code,
         Err(error) => failure::report(&error),
+    };
+    if let Some(exporter) = exporter {
+        exporter.stop();
     }
+    code
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -124,23 +134,17 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Messages of the program's inside go to stderr; `NOETL_LOG` chooses them.
-fn start_log(serving: bool) {
-    let default = if serving { "warn,noetl=info" } else { "warn" };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("NOETL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    // Never, whatever is chosen: what sqlx says of a URL that it does not
-    // understand quotes it, and notices of PostgreSQL are the playbooks' words.
-    let filter = ["sqlx_postgres::options=off", "sqlx::postgres::notice=off"]
-        .into_iter()
-        .fold(filter, |filter, quiet| {
-            filter.add_directive(quiet.parse().expect("a constant directive"))
-        });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+/// Messages of the program's inside go to stderr, and a server's spans to who
+/// collects them.
+async fn start_log(command: &Command) -> anyhow::Result<Option<Exporter>> {
+    let Command::Serve(serve) = command else {
+        log::start("warn", log::LogFormat::Text, None);
+        return Ok(None);
+    };
+    let options = serve.log_options();
+    let exporter = Exporter::start(options.otlp_endpoint.as_deref())?;
+    log::start("warn,noetl=info", options.log_format, exporter.as_ref());
+    Ok(exporter)
 }
 
 #[cfg(test)]

@@ -7,17 +7,23 @@ use std::time::Instant;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::client::Client;
 use super::failure::Failure;
 use super::limits::{LimitOptions, make_room_for_files};
 use super::local::{DRAIN_LIMIT, Local, LocalOptions};
+use super::log::LogOptions;
 use super::terminal::{note, out, timed};
 use super::{failure, files};
+use crate::api::limits::HttpLimits;
 use crate::app::App;
 
 /// Where the server listens if it isn't told.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8082";
+
+/// Connections at once to the address of metrics and health.
+const OPERATING_CONNECTIONS: usize = 64;
 
 /// Arguments of `noetl serve`.
 #[derive(Debug, Args)]
@@ -33,11 +39,21 @@ pub struct Serve {
     /// Also serves the example page and its stand-in for an identity provider
     #[arg(long)]
     dev: bool,
+    /// Also serves /metrics and /health on this address, and until the very end
+    #[arg(long, env = "NOETL_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<String>,
+    #[command(flatten)]
+    log: LogOptions,
     #[command(flatten)]
     limits: LimitOptions,
 }
 
 impl Serve {
+    /// How it tells what happens.
+    pub fn log_options(&self) -> &LogOptions {
+        &self.log
+    }
+
     /// Serves until SIGINT or SIGTERM. SIGHUP ends it too, unless there is a file
     /// of grants to read again.
     ///
@@ -48,7 +64,11 @@ impl Serve {
         let mut signals = Signals::new(self.local.grants.is_some())?;
         let hangup = signal(SignalKind::hangup())?;
         out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
-        let listener = self.bind().await?;
+        let listener = bind(&self.listen, "--listen").await?;
+        let operating = match &self.metrics_listen {
+            Some(address) => Some(bind(address, "--metrics-listen").await?),
+            None => None,
+        };
         let address = listener.local_addr()?;
         let local = tokio::select! {
             local = self.start() => local?,
@@ -68,6 +88,16 @@ impl Serve {
                 );
             }
         }
+        let _operating = match operating {
+            Some(listener) => {
+                out(&format!(
+                    "metrics and health on http://{}",
+                    listener.local_addr()?
+                ));
+                Some(spawn_operating(&local.app, listener))
+            }
+            None => None,
+        };
         out(&timed("everything started", begin.elapsed()));
         // Programs that start the server wait for this line.
         out(&format!("ready on http://{address}"));
@@ -92,6 +122,7 @@ impl Serve {
             DRAIN_LIMIT.as_secs()
         ));
         let before = Instant::now();
+        local.app.begin_draining();
         stop.send(()).ok();
         let finish = async {
             if tokio::time::timeout(DRAIN_LIMIT, &mut server)
@@ -113,17 +144,6 @@ impl Serve {
         }
         out(&timed("stopped", before.elapsed()));
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// Before anything slow, so that a taken port is known at once.
-    async fn bind(&self) -> anyhow::Result<TcpListener> {
-        TcpListener::bind(&self.listen).await.map_err(|error| {
-            Failure::new(format!("cannot listen on {}: {error}", self.listen))
-                .hint(
-                    "is another noetl running? choose another address with --listen 127.0.0.1:PORT",
-                )
-                .into()
-        })
     }
 
     async fn start(&self) -> anyhow::Result<Local> {
@@ -155,6 +175,33 @@ impl Serve {
         }
         Ok(count)
     }
+}
+
+/// Before anything slow, so that a taken port is known at once.
+async fn bind(address: &str, option: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(format!("cannot listen on {address}: {error}"))
+            .hint(format!(
+                "is another noetl running? choose another address with {option} 127.0.0.1:PORT"
+            ))
+            .into()
+    })
+}
+
+/// Serves metrics and health until the end, when the server itself takes no more
+/// requests.
+fn spawn_operating(app: &App, listener: TcpListener) -> AbortOnDropHandle<()> {
+    let router = app.operating_router();
+    let limits = HttpLimits {
+        connections: OPERATING_CONNECTIONS,
+        ..HttpLimits::default()
+    };
+    AbortOnDropHandle::new(tokio::spawn(crate::api::serve(
+        listener,
+        router,
+        limits,
+        std::future::pending(),
+    )))
 }
 
 /// Reads the grants again at each SIGHUP.

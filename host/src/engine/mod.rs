@@ -7,6 +7,7 @@ mod limits;
 mod listener;
 mod plan;
 mod step;
+mod watched;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use listener::{Listener, Told};
 pub use plan::Plan;
 
 use crate::grants::Grants;
+use crate::metrics::Metrics;
 use crate::sandbox::StepRunner;
 use crate::store::Store;
 
@@ -30,6 +32,7 @@ pub struct Engine {
     store: Store,
     grants: Arc<Grants>,
     limits: ExecutionLimits,
+    metrics: Metrics,
 }
 
 /// One execution, accepted by the store.
@@ -56,12 +59,14 @@ impl Engine {
         store: Store,
         grants: Arc<Grants>,
         limits: ExecutionLimits,
+        metrics: Metrics,
     ) -> Self {
         Self {
             runner,
             store,
             grants,
             limits,
+            metrics,
         }
     }
 
@@ -70,12 +75,21 @@ impl Engine {
         self.runner.tools()
     }
 
+    /// Whether steps can run now, or why not.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn ready(&self) -> Result<(), String> {
+        self.runner.ready()
+    }
+
     /// Runs an execution to its end.
     ///
     /// # Errors
     /// Only if the store fails: what becomes of the steps is in the outcome.
     pub async fn run(&self, execution: Execution) -> sqlx::Result<Outcome> {
-        execution::run(self, execution).await
+        let watched = watched::Watched::new(&self.metrics, &execution);
+        watched.run(execution::run(self, execution)).await
     }
 }
 

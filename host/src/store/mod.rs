@@ -5,6 +5,7 @@ mod catalog;
 mod credentials;
 mod executions;
 mod keys;
+mod migrations;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub use catalog::{CatalogEntry, StoredPlaybook};
 pub use credentials::{Credential, CredentialEntry, CredentialError};
 pub use executions::{Accepted, ExecutionRecord, Finished, StoredEvent};
 pub use keys::Rotation;
+pub use migrations::{Migration, Migrations, migrate, migrations};
 
 use crate::secrets::{KeyRing, Secret};
 
@@ -48,7 +50,21 @@ impl Store {
     /// are encrypted with another key. The message never holds the URL, which has
     /// the password in it.
     pub async fn connect(database_url: &Secret, keys: KeyRing) -> anyhow::Result<Self> {
-        let pool = open(database_url).await?;
+        Self::connect_with(database_url, keys, Migrations::Apply).await
+    }
+
+    /// The same; `migrations` says whether the tables are brought up to date or
+    /// have to be.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`]; or the tables are not up to date.
+    pub async fn connect_with(
+        database_url: &Secret,
+        keys: KeyRing,
+        migrations: Migrations,
+    ) -> anyhow::Result<Self> {
+        let pool = connect(database_url).await?;
+        migrations::bring(&pool, migrations).await?;
         keys::encrypt_plain(&pool, &keys)
             .await
             .context("can't encrypt the credentials that are stored in plain text")?;
@@ -109,6 +125,13 @@ impl Store {
         self.pool.close().await;
     }
 
+    /// Its connections: those in use and those that wait for work.
+    pub fn connections(&self) -> (usize, usize) {
+        let idle = self.pool.num_idle();
+        let all = self.pool.size() as usize;
+        (all.saturating_sub(idle), idle)
+    }
+
     /// Whether the database answers.
     pub async fn is_up(&self) -> bool {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
@@ -117,7 +140,13 @@ impl Store {
 
 /// Connects and brings the tables up to date.
 async fn open(database_url: &Secret) -> anyhow::Result<PgPool> {
-    let pool = PgPoolOptions::new()
+    let pool = connect(database_url).await?;
+    migrations::bring(&pool, Migrations::Apply).await?;
+    Ok(pool)
+}
+
+async fn connect(database_url: &Secret) -> anyhow::Result<PgPool> {
+    PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(10))
         .connect(database_url.expose())
@@ -127,12 +156,7 @@ async fn open(database_url: &Secret) -> anyhow::Result<PgPool> {
                 "can't connect to the server's database: {}",
                 without_url(&e)
             )
-        })?;
-    sqlx::migrate!()
-        .run(&pool)
-        .await
-        .context("can't bring the server's tables up to date")?;
-    Ok(pool)
+        })
 }
 
 fn without_url(error: &sqlx::Error) -> String {
