@@ -11,8 +11,11 @@ use crate::trace::Exporter;
 
 /// How the server tells what happens inside of it.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Logs and traces")]
-pub struct LogOptions {
+#[command(next_help_heading = "Telemetry")]
+pub struct TelemetryOptions {
+    /// Also serves /metrics and /health on this address, and until the very end
+    #[arg(long, env = "NOETL_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<String>,
     /// How log lines are written to stderr
     #[arg(
         long,

@@ -2,6 +2,7 @@
 
 mod client;
 mod components;
+mod config;
 mod connect;
 mod credential;
 mod data_directory;
@@ -15,7 +16,9 @@ mod files;
 mod limits;
 mod local;
 mod log;
+mod manual;
 mod master_key;
+mod migrate;
 mod payload;
 mod playbook;
 mod register;
@@ -29,7 +32,9 @@ mod validate;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use config::Configured;
 
 use crate::trace::Exporter;
 
@@ -60,8 +65,17 @@ enum Command {
     /// See what is registered
     #[command(subcommand)]
     Playbook(playbook::Playbook),
-    /// Check what this machine gives the sandbox
-    Doctor(doctor::Doctor),
+    /// Check the configuration and what the server needs of this machine
+    Doctor(Box<doctor::Doctor>),
+    /// Check and show the configuration
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Bring the tables of the server's database up to date
+    Migrate(migrate::Migrate),
+    /// Write what lets a shell complete the arguments
+    Completions(manual::Completions),
+    /// Write the manual's pages
+    Man(manual::Man),
     /// Print the version
     Version,
     /// Run a command with a PostgreSQL of its own in NOETL_TEST_DATABASE_URL
@@ -81,7 +95,12 @@ const THREAD_STACK: usize = 32 << 20;
 
 /// Parses the arguments, runs the command, reports its error.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let configured = match Configured::new(Cli::command()) {
+        Ok(configured) => configured,
+        Err(error) => return failure::report(&error),
+    };
+    let matches = configured.command.clone().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // These lock themselves down while they have one thread.
     match cli.command {
         Command::SandboxWorker => return crate::sandbox::worker(),
@@ -103,7 +122,7 @@ pub fn main() -> ExitCode {
         Ok(exporter) => exporter,
         Err(error) => return failure::report(&error),
     };
-    let code = match runtime.block_on(run(cli.command)) {
+    let code = match runtime.block_on(run(cli.command, &configured, &matches)) {
         Ok(code) => code,
         Err(error) => failure::report(&error),
     };
@@ -113,7 +132,11 @@ pub fn main() -> ExitCode {
     code
 }
 
-async fn run(command: Command) -> anyhow::Result<ExitCode> {
+async fn run(
+    command: Command,
+    configured: &Configured,
+    matches: &ArgMatches,
+) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(command) => command.run().await,
         Command::Run(execute::Run::Playbook(command)) => command.run().await,
@@ -122,7 +145,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Validate(command) => command.run(),
         Command::Credential(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
-        Command::Doctor(command) => command.run().await,
+        Command::Doctor(command) => command.run(configured.file()).await,
+        Command::Config(command) => command.run(configured, matches),
+        Command::Migrate(command) => command.run().await,
+        Command::Completions(command) => command.run(Cli::command()),
+        Command::Man(command) => command.run(Cli::command()),
         Command::Version => {
             terminal::out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)
@@ -141,7 +168,7 @@ async fn start_log(command: &Command) -> anyhow::Result<Option<Exporter>> {
         log::start("warn", log::LogFormat::Text, None);
         return Ok(None);
     };
-    let options = serve.log_options();
+    let options = serve.telemetry();
     let exporter = Exporter::start(options.otlp_endpoint.as_deref())?;
     log::start("warn,noetl=info", options.log_format, exporter.as_ref());
     Ok(exporter)

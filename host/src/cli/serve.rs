@@ -10,10 +10,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::client::Client;
+use super::config::ConfigOption;
 use super::failure::Failure;
 use super::limits::{LimitOptions, make_room_for_files};
 use super::local::{DRAIN_LIMIT, Local, LocalOptions};
-use super::log::LogOptions;
+use super::log::TelemetryOptions;
 use super::terminal::{note, out, timed};
 use super::{failure, files};
 use crate::api::limits::HttpLimits;
@@ -32,26 +33,30 @@ pub struct Serve {
     #[arg(long, env = "NOETL_LISTEN", value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     listen: String,
     #[command(flatten)]
+    config: ConfigOption,
+    #[command(flatten)]
     local: LocalOptions,
-    /// Registers the playbooks in this directory; may be repeated
-    #[arg(long, value_name = "DIR")]
+    /// Registers the playbooks in this directory; may be repeated, or several with `:` between them
+    #[arg(
+        long,
+        env = "NOETL_PLAYBOOKS",
+        value_name = "DIR",
+        value_delimiter = ':'
+    )]
     playbooks: Vec<PathBuf>,
     /// Also serves the example page and its stand-in for an identity provider
-    #[arg(long)]
+    #[arg(long, env = "NOETL_DEV")]
     dev: bool,
-    /// Also serves /metrics and /health on this address, and until the very end
-    #[arg(long, env = "NOETL_METRICS_LISTEN", value_name = "ADDRESS")]
-    metrics_listen: Option<String>,
     #[command(flatten)]
-    log: LogOptions,
+    telemetry: TelemetryOptions,
     #[command(flatten)]
     limits: LimitOptions,
 }
 
 impl Serve {
     /// How it tells what happens.
-    pub fn log_options(&self) -> &LogOptions {
-        &self.log
+    pub fn telemetry(&self) -> &TelemetryOptions {
+        &self.telemetry
     }
 
     /// Serves until SIGINT or SIGTERM. SIGHUP ends it too, unless there is a file
@@ -65,7 +70,7 @@ impl Serve {
         let hangup = signal(SignalKind::hangup())?;
         out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
         let listener = bind(&self.listen, "--listen").await?;
-        let operating = match &self.metrics_listen {
+        let operating = match &self.telemetry.metrics_listen {
             Some(address) => Some(bind(address, "--metrics-listen").await?),
             None => None,
         };

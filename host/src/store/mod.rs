@@ -138,6 +138,18 @@ impl Store {
     }
 }
 
+/// Says what a URL of the server's database has to be, if this is none. It is not
+/// quoted.
+///
+/// # Errors
+/// That.
+pub fn check_url(url: &Secret) -> Result<(), String> {
+    match url.expose().parse::<sqlx::postgres::PgConnectOptions>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(without_url(&error)),
+    }
+}
+
 /// Connects and brings the tables up to date.
 async fn open(database_url: &Secret) -> anyhow::Result<PgPool> {
     let pool = connect(database_url).await?;

@@ -3,12 +3,14 @@
 mod abandoned;
 mod browser_login;
 mod cli;
+mod configuration;
 mod flow;
 mod grants;
 mod http;
 mod limits;
 mod login;
 mod master_key;
+mod observability;
 mod postgres;
 mod python;
 mod sandbox;
