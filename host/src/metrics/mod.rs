@@ -285,3 +285,81 @@ fn seconds() -> Histogram {
 fn bytes() -> Histogram {
     Histogram::new(exponential_buckets(f64::from(1 << 20), 4.0, 7))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn with_everything() -> Metrics {
+        let metrics = Metrics::new();
+        let used = StepUse {
+            duration: SECOND,
+            queued: SECOND,
+            cpu: SECOND,
+            memory_bytes: 1,
+            host_calls: 2,
+        };
+        metrics.step("a", "python", "success", used);
+        metrics.host_call("postgres.query", "ok", SECOND);
+        metrics.execution("a", "success", SECOND);
+        metrics.component(true, SECOND);
+        metrics.worker_started(false);
+        metrics.request("GET", "/health", 200, SECOND);
+        metrics
+    }
+
+    #[test]
+    fn the_documentation_has_every_metric_with_its_labels() {
+        let documented = include_str!("../../../docs/operations.md");
+        let text = with_everything().encode();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let mut count = 0;
+        for name in types.filter_map(|line| line.split(' ').next()) {
+            count += 1;
+            let row = documented
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{name}` |")))
+                .unwrap_or_else(|| panic!("no row for {name}"));
+            let shown = text.lines().find(|line| {
+                line.strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with(['{', '_']))
+            });
+            let labels = shown
+                .and_then(|line| line.split_once('{'))
+                .map_or("", |(_, l)| l);
+            let labels: Vec<_> = labels
+                .split(',')
+                .filter_map(|l| l.split_once("=\""))
+                .collect();
+            for (label, _) in labels.iter().filter(|(label, _)| *label != "le") {
+                assert!(row.contains(&format!("`{label}`")), "{label}: {row}");
+            }
+        }
+        assert_eq!(count, 17, "{text}");
+    }
+
+    #[test]
+    fn a_step_that_never_ran_has_used_nothing() {
+        let metrics = Metrics::new();
+        let used = StepUse {
+            duration: Duration::ZERO,
+            queued: Duration::ZERO,
+            cpu: Duration::ZERO,
+            memory_bytes: 0,
+            host_calls: 0,
+        };
+        metrics.step("a", "python", "overloaded", used);
+        let text = metrics.encode();
+        let labels = r#"{tenant="a",tool="python",outcome="overloaded"}"#;
+        assert!(
+            text.contains(&format!("noetl_steps_total{labels} 1\n")),
+            "{text}"
+        );
+        assert!(
+            !text.contains("noetl_step_duration_seconds_count{"),
+            "{text}"
+        );
+    }
+}
