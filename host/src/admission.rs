@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::metrics::Metrics;
+
 /// Executions that run at once; more are turned away before anything is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExecutionCounts {
@@ -76,6 +78,18 @@ impl Admission {
             admission: Arc::clone(self),
             tenant: tenant.into(),
         })
+    }
+
+    /// How many executions each tenant has.
+    pub fn watch(self: &Arc<Self>, metrics: &Metrics) {
+        let admission = Arc::clone(self);
+        metrics.watch("executions_running", "Executions that run now", move || {
+            let running = admission.lock();
+            let tenants = running.tenants.iter();
+            tenants
+                .map(|(tenant, count)| (vec![("tenant", tenant.clone())], *count as f64))
+                .collect()
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {

@@ -2,7 +2,8 @@
 //! tool step runs in a fresh WebAssembly sandbox.
 //!
 //! `cli → api → engine → sandbox → capabilities → wit`; `engine → playbook →
-//! template`; `store` stands beside them, `limits`, `grants` and `secrets` below all.
+//! template`; `store` stands beside them; `limits`, `grants`, `secrets`, `metrics` and
+//! `trace` below all.
 
 pub mod access;
 pub mod admission;
@@ -13,6 +14,7 @@ pub mod cli;
 pub mod engine;
 pub mod grants;
 pub mod limits;
+pub mod metrics;
 pub mod playbook;
 pub mod sandbox;
 pub mod secrets;
@@ -21,6 +23,7 @@ pub mod template;
 #[cfg(test)]
 mod testing;
 pub mod tls;
+pub mod trace;
 pub mod visible;
 pub mod wit;
 pub mod yaml;

@@ -4,11 +4,13 @@
 //! `NOETL_COMPONENTS` the tools; `make test` sets both.
 
 pub mod browser;
+mod collector;
 mod database;
 mod process;
 mod server;
 mod token;
 
+pub use collector::{Collector, Span};
 pub use database::{Database, scalar};
 pub use process::Process;
 pub use server::{Caller, Log, Reply, Server, make_key, noetl, root};

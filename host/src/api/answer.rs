@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::request_id::RequestId;
 use crate::access::{AccessError, Principal, Role};
 use crate::admission::Full;
 use crate::engine::{Failure, History, Outcome, StepRecord};
@@ -472,9 +473,12 @@ impl From<sqlx::Error> for Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
         let status = self.status();
         let retry_after = self.retry_after;
+        if let Some(id) = RequestId::current() {
+            self.more.insert("request_id".into(), json!(id.as_str()));
+        }
         let mut response = (status, Json(self)).into_response();
         response.headers_mut().insert(
             header::CONTENT_TYPE,

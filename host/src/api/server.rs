@@ -31,6 +31,7 @@ use super::answer::Problem;
 use super::connections::{Connection, Connections};
 use super::limits::HttpLimits;
 use super::patience::Patience;
+use super::request_id::RequestId;
 
 /// Serves until `stopping` ends, and then until the requests at hand are
 /// answered.
@@ -128,8 +129,11 @@ async fn answer(
             request.extensions_mut().insert(connection.clone());
             router.oneshot(request).await?
         }
-        false => Problem::bad_request("an HTTP/1.1 request has exactly one Host header field")
-            .into_response(),
+        false => {
+            let problem =
+                Problem::bad_request("an HTTP/1.1 request has exactly one Host header field");
+            RequestId::of(request.headers()).stamp(problem.into_response())
+        }
     };
     Ok(response.map(|body| {
         Body::new(Answer {

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::timeout;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::App;
@@ -93,10 +94,11 @@ impl App {
         accepted: oneshot::Sender<Uuid>,
     ) -> tokio::task::JoinHandle<Result<Answer, Box<Problem>>> {
         let (app, principal) = (self.clone(), principal.clone());
-        self.inner.executions.spawn(async move {
+        let executing = async move {
             let _admitted = admitted;
             app.accept(&principal, wanted, events, accepted).await
-        })
+        };
+        self.inner.executions.spawn(executing.in_current_span())
     }
 
     async fn accept(

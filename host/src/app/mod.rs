@@ -26,9 +26,10 @@ use crate::api::limits::HttpLimits;
 use crate::capabilities::postgres::{PoolSettings, Pools};
 use crate::engine::{Engine, ExecutionLimits};
 use crate::grants::Grants;
+use crate::metrics::Metrics;
 use crate::sandbox::{QueueLimits, Queued, StepRunner, WorkerSettings, Workers};
 use crate::secrets::{KeyRing, Secret};
-use crate::store::{DEFAULT_TENANT, Store};
+use crate::store::{DEFAULT_TENANT, Migrations, Store};
 
 pub use catalog::{File, RegisterError, Registered, Validated};
 pub use credentials::CredentialError;
@@ -47,6 +48,8 @@ pub struct AppConfig {
     pub database_url: Secret,
     /// What stored credentials are encrypted with.
     pub keys: KeyRing,
+    /// Whether to bring the database's tables up to date.
+    pub migrations: Migrations,
     /// Where the tools' components lie: `NAME.wasm` is the tool `NAME`.
     pub components: PathBuf,
     /// The processes that run steps, and where compiled components are kept.
@@ -98,6 +101,7 @@ pub(crate) struct Inner {
     tools: Tools,
     running: Running,
     executions: TaskTracker,
+    pub(crate) metrics: Metrics,
     retention: Option<Duration>,
     /// The server is to end: nothing new is taken over.
     stopping: CancellationToken,
@@ -111,6 +115,7 @@ struct Parts {
     access: AccessConfig,
     limits: ServiceLimits,
     tools: Tools,
+    metrics: Metrics,
     retention: Option<Duration>,
     dev: bool,
 }
@@ -130,7 +135,9 @@ impl App {
             None => Grants::built_in(DEFAULT_TENANT),
         });
         let started = Instant::now();
-        let store = Store::connect(&config.database_url, config.keys).await?;
+        let metrics = Metrics::new();
+        let store =
+            Store::connect_with(&config.database_url, config.keys, config.migrations).await?;
         progress("database connected, tables up to date", started.elapsed());
 
         let pools = Pools::new(
@@ -143,6 +150,7 @@ impl App {
         for (name, wasm) in &components {
             let started = Instant::now();
             let tool = Workers::compile(&settings, name, wasm)?;
+            metrics.component(tool.cached, started.elapsed());
             if !tool.cached {
                 progress(&format!("tool {name} compiled"), started.elapsed());
             }
@@ -150,7 +158,7 @@ impl App {
         }
         let started = Instant::now();
         let count = settings.workers;
-        let runner = Workers::start(settings, compiled, pools.clone()).await?;
+        let runner = Workers::start(settings, compiled, pools.clone(), metrics.clone()).await?;
         let confinement = runner.confinement();
         progress(
             &format!("{count} sandbox workers, {confinement}"),
@@ -168,6 +176,7 @@ impl App {
             access: config.access,
             limits: config.limits,
             tools: Tools::new(components),
+            metrics,
             retention: config.retention,
             dev: config.dev,
         };
@@ -183,22 +192,35 @@ impl App {
             execution,
             steps,
         } = parts.limits;
-        let runner = Arc::new(Queued::new(runner, steps));
+        let metrics = parts.metrics;
+        let runner = Arc::new(Queued::new(runner, steps, metrics.clone()));
         let (store, grants) = (parts.store, parts.grants);
+        let admission = Admission::new(counts);
+        admission.watch(&metrics);
+        parts.pools.watch(&metrics);
+        watch_store(&store, &metrics);
+        let engine = Engine::new(
+            runner,
+            store.clone(),
+            Arc::clone(&grants),
+            execution,
+            metrics.clone(),
+        );
         Ok(Self {
             inner: Arc::new(Inner {
-                engine: Engine::new(runner, store.clone(), Arc::clone(&grants), execution),
+                engine,
                 access: Access::new(store.clone(), parts.access)?,
                 store,
                 dev: parts.dev,
                 grants,
                 http,
-                admission: Admission::new(counts),
+                admission,
                 pools: parts.pools,
                 plans: Plans::default(),
                 tools: parts.tools,
                 running: Running::default(),
                 executions: TaskTracker::new(),
+                metrics,
                 retention: parts.retention,
                 stopping: CancellationToken::new(),
             }),
@@ -242,9 +264,19 @@ impl App {
         self.inner.stopping.cancelled().await;
     }
 
-    /// Says that the server is to end.
+    /// Says that the server is to end: it takes no more work.
     pub fn stop(&self) {
         self.inner.stopping.cancel();
+    }
+
+    /// Whether it takes no more work.
+    pub fn is_draining(&self) -> bool {
+        self.inner.stopping.is_cancelled()
+    }
+
+    /// The routes of who runs the server, by themselves: metrics and health.
+    pub fn operating_router(&self) -> axum::Router {
+        crate::api::operating_router(self.clone())
     }
 
     /// Waits until no execution runs, `limit` at most. Returns whether all ended.
@@ -257,6 +289,21 @@ impl App {
         self.inner.store.close().await;
         all
     }
+}
+
+/// The connections to the server's own database.
+fn watch_store(store: &Store, metrics: &Metrics) {
+    let store = store.clone();
+    metrics.watch(
+        "store_connections",
+        "Connections to the server's own database",
+        move || {
+            let (used, idle) = store.connections();
+            [("used", used), ("idle", idle)]
+                .map(|(state, count)| (vec![("state", state.to_owned())], count as f64))
+                .into()
+        },
+    );
 }
 
 /// The components of a directory, by tool name.

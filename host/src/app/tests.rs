@@ -49,6 +49,7 @@ async fn an_execution_that_breaks_is_marked_as_failed() {
         access: AccessConfig::default(),
         limits: ServiceLimits::default(),
         tools: Tools::new(Vec::new()),
+        metrics: Metrics::new(),
         retention: None,
         dev: false,
     };

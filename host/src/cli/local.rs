@@ -18,7 +18,7 @@ use crate::app::{App, AppConfig, ServiceLimits};
 use crate::grants::{BUILT_IN_TOOLS, Grants};
 use crate::sandbox::WorkerSettings;
 use crate::secrets::Secret;
-use crate::store::DEFAULT_TENANT;
+use crate::store::{DEFAULT_TENANT, Migrations};
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
@@ -47,20 +47,37 @@ impl StoreOptions {
     /// One of them can't be had.
     pub async fn start(&self, say: &dyn Fn(&str)) -> anyhow::Result<StoreAccess> {
         let master_keys = self.master_key.load(say)?;
-        let embedded = match self.database_url {
-            Some(_) => None,
-            None => Some(start_database(say).await?),
-        };
-        let database_url = match (&self.database_url, &embedded) {
-            (Some(url), _) => url.clone(),
-            (None, Some(embedded)) => embedded.store_url.clone(),
-            (None, None) => unreachable!("one of them was chosen above"),
-        };
+        let (database_url, embedded) = self.database(say).await?;
         Ok(StoreAccess {
             database_url,
             master_keys,
             embedded,
         })
+    }
+
+    /// The database, which is started if none was given.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn database(&self, say: &dyn Fn(&str)) -> anyhow::Result<(Secret, Option<Embedded>)> {
+        if let Some(url) = &self.database_url {
+            return Ok((url.clone(), None));
+        }
+        let embedded = start_database(say).await?;
+        Ok((embedded.store_url.clone(), Some(embedded)))
+    }
+
+    /// The database that was given.
+    pub fn database_url(&self) -> Option<&Secret> {
+        self.database_url.as_ref()
+    }
+
+    /// Where the master key is, or what is wrong with it. None is made.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn master_key(&self) -> Result<String, String> {
+        self.master_key.examine()
     }
 }
 
@@ -68,7 +85,16 @@ impl StoreOptions {
 #[derive(Debug, Args)]
 pub struct LocalOptions {
     #[command(flatten)]
-    store: StoreOptions,
+    pub store: StoreOptions,
+    /// Whether to bring the tables of noetl's own data up to date when it starts
+    #[arg(
+        long,
+        env = "NOETL_MIGRATIONS",
+        value_name = "HOW",
+        value_enum,
+        default_value_t
+    )]
+    migrations: Migrations,
     #[command(flatten)]
     components: ComponentsOption,
     /// Where compiled components are kept; only this account may write there [default: ~/.cache/noetl/compiled]
@@ -148,6 +174,7 @@ impl Local {
         let config = AppConfig {
             database_url,
             keys: master_keys.keys,
+            migrations: options.migrations,
             components,
             workers,
             require_isolation: options.require_isolation,

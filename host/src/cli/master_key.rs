@@ -16,6 +16,8 @@ use crate::secrets::{KeyRing, MasterKey, Secret};
 
 /// How to make a key.
 const MAKE: &str = "`head -c 32 /dev/urandom | base64` makes one";
+/// The name of the file that is made.
+const DEFAULT_NAME: &str = "master.key";
 /// Bytes of a key file, at most.
 const MAX_BYTES: u64 = 16 << 10;
 
@@ -42,6 +44,27 @@ enum Source {
 }
 
 impl MasterKeyOption {
+    /// Where the keys are, without making one.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn examine(&self) -> Result<String, String> {
+        let examine = || {
+            if self.master_key_file.is_none() && environment::master_key().is_none() {
+                let file = data_directory::default()?.join(DEFAULT_NAME);
+                if !file.try_exists()? {
+                    return Ok(format!(
+                        "none yet; the server makes {} at its first start",
+                        file.display()
+                    ));
+                }
+            }
+            let keys = self.load(&|_| ())?;
+            anyhow::Ok(format!("{}, in {}", keys.keys.newest().id(), keys.place()))
+        };
+        examine().map_err(|error| format!("{error:#}"))
+    }
+
     /// Reads the keys, or makes one if none is named. `say` is told where it is.
     ///
     /// # Errors
@@ -115,7 +138,7 @@ fn default_file() -> anyhow::Result<PathBuf> {
     let directory = data_directory::default()?;
     let made = || {
         data_directory::make(&directory)?;
-        let file = directory.join("master.key");
+        let file = directory.join(DEFAULT_NAME);
         if !file.try_exists()? {
             write(&file, &[MasterKey::random()], false)?;
         }

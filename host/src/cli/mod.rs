@@ -3,6 +3,7 @@
 mod access;
 mod client;
 mod components;
+mod config;
 mod connect;
 mod credential;
 mod data_directory;
@@ -16,7 +17,10 @@ mod files;
 mod key;
 mod limits;
 mod local;
+mod log;
+mod manual;
 mod master_key;
+mod migrate;
 mod payload;
 mod playbook;
 mod register;
@@ -28,10 +32,13 @@ mod terminal;
 mod test_database;
 mod validate;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use config::Configured;
+
+use crate::trace::Exporter;
 
 /// Runs workflow playbooks, every tool step in a fresh WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -63,8 +70,17 @@ enum Command {
     /// See what is registered
     #[command(subcommand)]
     Playbook(playbook::Playbook),
-    /// Check what this machine gives the sandbox
-    Doctor(doctor::Doctor),
+    /// Check the configuration and what the server needs of this machine
+    Doctor(Box<doctor::Doctor>),
+    /// Check and show the configuration
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Bring the tables of the server's database up to date
+    Migrate(migrate::Migrate),
+    /// Write what lets a shell complete the arguments
+    Completions(manual::Completions),
+    /// Write the manual's pages
+    Man(manual::Man),
     /// Print the version
     Version,
     /// Run a command with a PostgreSQL of its own in NOETL_TEST_DATABASE_URL
@@ -84,7 +100,12 @@ const THREAD_STACK: usize = 32 << 20;
 
 /// Parses the arguments, runs the command, reports its error.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let configured = match Configured::new(Cli::command()) {
+        Ok(configured) => configured,
+        Err(error) => return failure::report(&error),
+    };
+    let matches = configured.command.clone().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // These lock themselves down while they have one thread.
     match cli.command {
         Command::SandboxWorker => return crate::sandbox::worker(),
@@ -93,7 +114,7 @@ pub fn main() -> ExitCode {
     }
     // SAFETY: nothing before this has started a thread.
     unsafe { environment::take_secrets() };
-    start_log(matches!(cli.command, Command::Serve(_)));
+    crate::tls::choose_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(THREAD_STACK)
@@ -102,13 +123,25 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&anyhow::Error::new(error)),
     };
-    match runtime.block_on(run(cli.command)) {
+    let exporter = match runtime.block_on(start_log(&cli.command)) {
+        Ok(exporter) => exporter,
+        Err(error) => return failure::report(&error),
+    };
+    let code = match runtime.block_on(run(cli.command, &configured, &matches)) {
         Ok(code) => code,
         Err(error) => failure::report(&error),
+    };
+    if let Some(exporter) = exporter {
+        exporter.stop();
     }
+    code
 }
 
-async fn run(command: Command) -> anyhow::Result<ExitCode> {
+async fn run(
+    command: Command,
+    configured: &Configured,
+    matches: &ArgMatches,
+) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(command) => command.run().await,
         Command::Run(execute::Run::Playbook(command)) => command.run().await,
@@ -118,7 +151,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Credential(command) => command.run().await,
         Command::Key(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
-        Command::Doctor(command) => command.run().await,
+        Command::Doctor(command) => command.run(configured.file()).await,
+        Command::Config(command) => command.run(configured, matches),
+        Command::Migrate(command) => command.run().await,
+        Command::Completions(command) => command.run(Cli::command()),
+        Command::Man(command) => command.run(Cli::command()),
         Command::Version => {
             terminal::out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)
@@ -130,23 +167,17 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Messages of the program's inside go to stderr; `NOETL_LOG` chooses them.
-fn start_log(serving: bool) {
-    let default = if serving { "warn,noetl=info" } else { "warn" };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("NOETL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    // Never, whatever is chosen: what sqlx says of a URL that it does not
-    // understand quotes it, and notices of PostgreSQL are the playbooks' words.
-    let filter = ["sqlx_postgres::options=off", "sqlx::postgres::notice=off"]
-        .into_iter()
-        .fold(filter, |filter, quiet| {
-            filter.add_directive(quiet.parse().expect("a constant directive"))
-        });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+/// Messages of the program's inside go to stderr, and a server's spans to who
+/// collects them.
+async fn start_log(command: &Command) -> anyhow::Result<Option<Exporter>> {
+    let Command::Serve(serve) = command else {
+        log::start("warn", log::LogFormat::Text, None);
+        return Ok(None);
+    };
+    let options = serve.telemetry();
+    let exporter = Exporter::start(options.otlp_endpoint.as_deref())?;
+    log::start("warn,noetl=info", options.log_format, exporter.as_ref());
+    Ok(exporter)
 }
 
 #[cfg(test)]

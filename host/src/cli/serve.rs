@@ -7,18 +7,25 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::access::AccessOptions;
 use super::client::Client;
+use super::config::ConfigOption;
 use super::failure::Failure;
 use super::limits::{LimitOptions, make_room_for_files};
 use super::local::{DRAIN_LIMIT, Local, LocalOptions, Serving};
+use super::log::TelemetryOptions;
 use super::terminal::{note, out, timed};
 use super::{failure, files};
+use crate::api::limits::HttpLimits;
 use crate::app::App;
 
 /// Where the server listens if it isn't told.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8082";
+
+/// Connections at once to the address of metrics and health.
+const OPERATING_CONNECTIONS: usize = 64;
 
 /// Arguments of `noetl serve`.
 #[derive(Debug, Args)]
@@ -27,12 +34,19 @@ pub struct Serve {
     #[arg(long, env = "NOETL_LISTEN", value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     listen: String,
     #[command(flatten)]
+    config: ConfigOption,
+    #[command(flatten)]
     local: LocalOptions,
-    /// Registers the playbooks in this directory; may be repeated
-    #[arg(long, value_name = "DIR")]
+    /// Registers the playbooks in this directory; may be repeated, or several with `:` between them
+    #[arg(
+        long,
+        env = "NOETL_PLAYBOOKS",
+        value_name = "DIR",
+        value_delimiter = ':'
+    )]
     playbooks: Vec<PathBuf>,
     /// Also serves the example page and its stand-in for an identity provider
-    #[arg(long)]
+    #[arg(long, env = "NOETL_DEV")]
     dev: bool,
     /// How long ended executions are kept, such as `30d` [default: for ever]
     #[arg(long, env = "NOETL_RETENTION", value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -40,10 +54,17 @@ pub struct Serve {
     #[command(flatten)]
     access: AccessOptions,
     #[command(flatten)]
+    telemetry: TelemetryOptions,
+    #[command(flatten)]
     limits: LimitOptions,
 }
 
 impl Serve {
+    /// How it tells what happens.
+    pub fn telemetry(&self) -> &TelemetryOptions {
+        &self.telemetry
+    }
+
     /// Serves until SIGINT or SIGTERM. SIGHUP ends it too, unless there is a file
     /// of grants to read again.
     ///
@@ -54,7 +75,11 @@ impl Serve {
         let mut signals = Signals::new(self.local.grants.is_some())?;
         let hangup = signal(SignalKind::hangup())?;
         out(concat!("noetl ", env!("CARGO_PKG_VERSION")));
-        let listener = self.bind().await?;
+        let listener = bind(&self.listen, "--listen").await?;
+        let operating = match &self.telemetry.metrics_listen {
+            Some(address) => Some(bind(address, "--metrics-listen").await?),
+            None => None,
+        };
         let address = listener.local_addr()?;
         self.access.check_address(address.ip())?;
         let local = tokio::select! {
@@ -80,6 +105,16 @@ impl Serve {
                 );
             }
         }
+        let _operating = match operating {
+            Some(listener) => {
+                out(&format!(
+                    "metrics and health on http://{}",
+                    listener.local_addr()?
+                ));
+                Some(spawn_operating(&local.app, listener))
+            }
+            None => None,
+        };
         out(&timed("everything started", begin.elapsed()));
         // Programs that start the server wait for this line.
         out(&format!("ready on http://{address}"));
@@ -128,17 +163,6 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Before anything slow, so that a taken port is known at once.
-    async fn bind(&self) -> anyhow::Result<TcpListener> {
-        TcpListener::bind(&self.listen).await.map_err(|error| {
-            Failure::new(format!("cannot listen on {}: {error}", self.listen))
-                .hint(
-                    "is another noetl running? choose another address with --listen 127.0.0.1:PORT",
-                )
-                .into()
-        })
-    }
-
     async fn start(&self) -> anyhow::Result<Local> {
         let mut limits = self.limits.limits();
         make_room_for_files(&mut limits)?;
@@ -174,6 +198,33 @@ impl Serve {
         }
         Ok(count)
     }
+}
+
+/// Before anything slow, so that a taken port is known at once.
+async fn bind(address: &str, option: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(format!("cannot listen on {address}: {error}"))
+            .hint(format!(
+                "is another noetl running? choose another address with {option} 127.0.0.1:PORT"
+            ))
+            .into()
+    })
+}
+
+/// Serves metrics and health until the end, when the server itself takes no more
+/// requests.
+fn spawn_operating(app: &App, listener: TcpListener) -> AbortOnDropHandle<()> {
+    let router = app.operating_router();
+    let limits = HttpLimits {
+        connections: OPERATING_CONNECTIONS,
+        ..HttpLimits::default()
+    };
+    AbortOnDropHandle::new(tokio::spawn(crate::api::serve(
+        listener,
+        router,
+        limits,
+        std::future::pending(),
+    )))
 }
 
 /// Reads the grants again at each SIGHUP.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use super::event::Journal;
 use super::history::History;
@@ -262,8 +263,8 @@ impl<'a> Walk<'a> {
     fn spawn(&mut self, start: Start) {
         let runner = Arc::clone(&self.engine.runner);
         self.begun.insert(start.step, Utc::now());
-        self.tasks
-            .spawn(async move { (start.step, runner.run(start.request).await) });
+        let run = async move { (start.step, runner.run(start.request).await) };
+        self.tasks.spawn(run.in_current_span());
     }
 
     /// Waits for one running step, and takes in what it gave.

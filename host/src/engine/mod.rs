@@ -9,6 +9,7 @@ mod limits;
 mod listener;
 mod plan;
 mod step;
+mod watched;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use listener::{Listener, Told};
 pub use plan::Plan;
 
 use crate::grants::Grants;
+use crate::metrics::Metrics;
 use crate::sandbox::StepRunner;
 use crate::store::{RecordError, Store};
 
@@ -36,6 +38,7 @@ pub struct Engine {
     grants: Arc<Grants>,
     limits: ExecutionLimits,
     changes: Changes,
+    metrics: Metrics,
 }
 
 /// One execution, accepted by the store.
@@ -66,6 +69,7 @@ impl Engine {
         store: Store,
         grants: Arc<Grants>,
         limits: ExecutionLimits,
+        metrics: Metrics,
     ) -> Self {
         Self {
             runner,
@@ -73,6 +77,7 @@ impl Engine {
             grants,
             limits,
             changes: Changes::default(),
+            metrics,
         }
     }
 
@@ -86,12 +91,21 @@ impl Engine {
         self.runner.tools()
     }
 
+    /// Whether steps can run now, or why not.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn ready(&self) -> Result<(), String> {
+        self.runner.ready()
+    }
+
     /// Runs an execution to its end.
     ///
     /// # Errors
     /// Only if it can't be recorded: what becomes of the steps is in the outcome.
     pub async fn run(&self, execution: Execution) -> Result<Outcome, RecordError> {
-        execution::run(self, execution).await
+        let watched = watched::Watched::new(&self.metrics, &execution);
+        watched.run(execution::run(self, execution)).await
     }
 }
 

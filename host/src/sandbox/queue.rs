@@ -7,7 +7,11 @@ use std::time::Instant;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use tracing::Instrument;
+
 use super::{ErrorCategory, StepError, StepOutcome, StepRequest, StepRunner, Usage};
+use crate::metrics::{Labels, Metrics, StepUse};
+use crate::visible::visible;
 
 /// How many steps run and wait at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,28 +44,25 @@ impl Default for QueueLimits {
 pub struct Queued<R> {
     runner: R,
     turns: Arc<Turns>,
+    metrics: Metrics,
 }
 
 impl<R: StepRunner> Queued<R> {
     /// `runner` behind a queue.
-    pub fn new(runner: R, limits: QueueLimits) -> Self {
+    pub fn new(runner: R, limits: QueueLimits, metrics: Metrics) -> Self {
+        let turns = Arc::new(Turns {
+            limits,
+            state: Mutex::default(),
+        });
+        watch(&turns, &metrics);
         Self {
             runner,
-            turns: Arc::new(Turns {
-                limits,
-                state: Mutex::default(),
-            }),
+            turns,
+            metrics,
         }
     }
-}
 
-#[async_trait]
-impl<R: StepRunner> StepRunner for Queued<R> {
-    fn tools(&self) -> Vec<String> {
-        self.runner.tools()
-    }
-
-    async fn run(&self, request: StepRequest) -> StepOutcome {
+    async fn run_in_turn(&self, request: StepRequest) -> StepOutcome {
         let asked = Instant::now();
         let slot = match self.turns.slot(&request.tenant).await {
             Ok(slot) => slot,
@@ -77,6 +78,72 @@ impl<R: StepRunner> StepRunner for Queued<R> {
         let mut outcome = self.runner.run(request).await;
         drop(slot);
         outcome.usage.queued = queued;
+        outcome
+    }
+}
+
+/// How many steps run and wait, by tenant.
+fn watch(turns: &Arc<Turns>, metrics: &Metrics) {
+    let of = |turns: &Arc<Turns>, count: fn(&Tenant) -> usize| {
+        let turns = Arc::clone(turns);
+        move || turns.lock().by_tenant(count)
+    };
+    metrics.watch(
+        "steps_running",
+        "Steps that run now",
+        of(turns, |tenant| tenant.running),
+    );
+    metrics.watch(
+        "steps_queued",
+        "Steps that wait for their turn now",
+        of(turns, |tenant| tenant.waiting.len()),
+    );
+}
+
+fn span(request: &StepRequest) -> tracing::Span {
+    let step = visible(&request.step);
+    tracing::error_span!(
+        "step",
+        otel.name = format!("step {step}"),
+        step,
+        tool = visible(&request.tool),
+        otel.status_code = tracing::field::Empty,
+        error.r#type = tracing::field::Empty,
+    )
+}
+
+#[async_trait]
+impl<R: StepRunner> StepRunner for Queued<R> {
+    fn tools(&self) -> Vec<String> {
+        self.runner.tools()
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.runner.ready()
+    }
+
+    async fn run(&self, request: StepRequest) -> StepOutcome {
+        let (tenant, tool) = (request.tenant.clone(), request.tool.clone());
+        let span = span(&request);
+        let outcome = self.run_in_turn(request).instrument(span.clone()).await;
+        let told = match &outcome.result {
+            Ok(_) => "success",
+            Err(error) => {
+                let category = error.category.as_str();
+                span.record("otel.status_code", "ERROR");
+                span.record("error.type", category);
+                category
+            }
+        };
+        let usage = &outcome.usage;
+        let used = StepUse {
+            duration: usage.duration,
+            queued: usage.queued,
+            cpu: usage.cpu,
+            memory_bytes: usage.memory_bytes,
+            host_calls: usage.host_calls,
+        };
+        self.metrics.step(&tenant, &tool, told, used);
         outcome
     }
 }
@@ -190,6 +257,13 @@ impl State {
             self.tenants.insert(name.into(), Tenant::default());
         }
         self.tenants.get_mut(name).expect("it is there now")
+    }
+
+    fn by_tenant(&self, count: fn(&Tenant) -> usize) -> Vec<(Labels, f64)> {
+        let counted = self.tenants.iter();
+        counted
+            .map(|(name, tenant)| (vec![("tenant", name.clone())], count(tenant) as f64))
+            .collect()
     }
 
     fn running_of(&self, tenant: &str) -> usize {
@@ -320,7 +394,7 @@ mod tests {
                 may_end: Arc::new(Semaphore::new(0)),
             };
             Self {
-                queued: Arc::new(Queued::new(gate.clone(), limits)),
+                queued: Arc::new(Queued::new(gate.clone(), limits, Metrics::new())),
                 gate,
             }
         }

@@ -18,6 +18,11 @@ pub trait StepRunner: Send + Sync {
     /// The names of the tools that it can run.
     fn tools(&self) -> Vec<String>;
 
+    /// Whether it can run one now, or why not.
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Runs one step in an instance of its own. A step that fails is an
     /// outcome too, so there is no error beside it.
     async fn run(&self, request: StepRequest) -> StepOutcome;

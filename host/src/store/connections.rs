@@ -72,10 +72,13 @@ impl Connections {
         self.of(ALL).await
     }
 
-    /// How many connections there are, and how many of them are idle.
+    /// How many connections are used, and how many are idle.
     pub fn usage(&self) -> (usize, usize) {
         let status = self.0.status();
-        (status.size, status.available)
+        (
+            status.size.saturating_sub(status.available),
+            status.available,
+        )
     }
 
     pub fn close(&self) {

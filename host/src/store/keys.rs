@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 use super::connections::{ALL, Connections, set_tenant};
 use super::credentials::{Credential, Row};
-use super::open;
 use super::presence::{PRESENCE, lock_alone};
+use super::{Migrations, open};
 use crate::secrets::{KeyRing, Secret};
 
 /// The advisory lock of whoever encrypts what was stored in plain text.
@@ -109,7 +109,7 @@ impl Rotation {
     /// # Errors
     /// If the database can't be used, a server uses it, or a key is missing.
     pub async fn begin(database_url: &Secret, keys: &KeyRing) -> anyhow::Result<Self> {
-        let options = open(database_url).await?;
+        let options = open(database_url, Migrations::Apply).await?;
         encrypt_plain(&Connections::new(options.clone()), keys).await?;
         let mut connection = options.connect().await?;
         set_tenant(&mut connection, ALL).await?;

@@ -7,6 +7,7 @@ mod connections;
 mod credentials;
 mod executions;
 mod keys;
+mod migrations;
 mod presence;
 mod recovery;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::Mutex;
 
 pub use api_keys::{ApiKey, NewApiKey};
@@ -28,6 +29,7 @@ pub use executions::{
     RecordError, StoredEvent,
 };
 pub use keys::Rotation;
+pub use migrations::{Migration, Migrations, migrate, migrations};
 pub use recovery::Adopted;
 
 use crate::secrets::{KeyRing, Secret};
@@ -57,7 +59,20 @@ impl Store {
     /// are encrypted with another key. The message never holds the URL, which has
     /// the password in it.
     pub async fn connect(database_url: &Secret, keys: KeyRing) -> anyhow::Result<Self> {
-        let options = open(database_url).await?;
+        Self::connect_with(database_url, keys, Migrations::Apply).await
+    }
+
+    /// The same; `migrations` says whether the tables are brought up to date or
+    /// have to be.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`]; or the tables are not up to date.
+    pub async fn connect_with(
+        database_url: &Secret,
+        keys: KeyRing,
+        migrations: Migrations,
+    ) -> anyhow::Result<Self> {
+        let options = open(database_url, migrations).await?;
         let connections = Connections::new(options.clone());
         keys::encrypt_plain(&connections, &keys)
             .await
@@ -92,7 +107,7 @@ impl Store {
         asking.await.is_ok()
     }
 
-    /// How many connections there are, and how many of them are idle.
+    /// How many connections are used, and how many are idle.
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
         self.connections.usage()
@@ -111,22 +126,39 @@ impl Store {
     }
 }
 
-/// Brings the tables up to date, and tells how to connect.
-async fn open(database_url: &Secret) -> anyhow::Result<PgConnectOptions> {
-    let unreachable = |e: &sqlx::Error| {
-        anyhow::anyhow!("can't connect to the server's database: {}", without_url(e))
-    };
-    let options = PgConnectOptions::from_str(database_url.expose()).map_err(|e| unreachable(&e))?;
-    let mut connection = options.connect().await.map_err(|e| unreachable(&e))?;
-    migrate(&mut connection)
-        .await
-        .context("can't bring the server's tables up to date")?;
+/// Says what a URL of the server's database has to be, if this is none. It is not
+/// quoted.
+///
+/// # Errors
+/// That.
+pub fn check_url(url: &Secret) -> Result<(), String> {
+    match url.expose().parse::<PgConnectOptions>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(without_url(&error)),
+    }
+}
+
+/// Sees to the tables, and tells how to connect.
+async fn open(database_url: &Secret, migrations: Migrations) -> anyhow::Result<PgConnectOptions> {
+    let (mut connection, options) = connect(database_url).await?;
+    migrations::bring(&mut connection, migrations).await?;
+    connection.close().await.ok();
     Ok(options)
 }
 
-async fn migrate(connection: &mut PgConnection) -> anyhow::Result<()> {
-    sqlx::migrate!().run(connection).await?;
-    Ok(())
+async fn connect(database_url: &Secret) -> anyhow::Result<(PgConnection, PgConnectOptions)> {
+    let options =
+        PgConnectOptions::from_str(database_url.expose()).map_err(|error| unreachable(&error))?;
+    let connection = options
+        .connect()
+        .await
+        .map_err(|error| unreachable(&error))?;
+    Ok((connection, options))
+}
+
+fn unreachable(error: &sqlx::Error) -> anyhow::Error {
+    let why = without_url(error);
+    anyhow::anyhow!("can't connect to the server's database: {why}")
 }
 
 fn without_url(error: &sqlx::Error) -> String {

@@ -67,9 +67,14 @@ async fn pool(workers: usize, credential: Credential) -> Workers {
         Workers::compile(&settings, name, &components().join(wasm)).expect("the tool compiles")
     });
     let pools = Pools::new(Arc::new(credential), PoolSettings::default());
-    Workers::start(settings, tools.into(), pools)
-        .await
-        .expect("the workers start")
+    Workers::start(
+        settings,
+        tools.into(),
+        pools,
+        noetl::metrics::Metrics::new(),
+    )
+    .await
+    .expect("the workers start")
 }
 
 fn python(code: &str) -> StepRequest {

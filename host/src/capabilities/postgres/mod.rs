@@ -11,6 +11,7 @@ mod error;
 mod host;
 mod lexer;
 mod numeric;
+mod observed;
 mod parameter;
 mod plan;
 mod pool;
@@ -33,6 +34,7 @@ use tokio::sync::Mutex;
 
 pub use call::{Answer, Backend, Call, Handle};
 pub use host::{Connection, Transaction};
+pub use observed::Observed;
 pub use pool::{Credential, CredentialSource, PoolSettings, Pools, check_url};
 
 use crate::grants::{Caller, Grant};

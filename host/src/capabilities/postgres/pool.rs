@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use deadpool::Runtime;
-use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{self, Object, PoolError, RecycleError, RecycleResult};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
@@ -23,6 +23,7 @@ use super::plan::Plans;
 use super::privilege;
 use super::timeout::Timeout;
 use super::types::Types;
+use crate::metrics::{Labels, Metrics};
 use crate::secrets::Secret;
 use crate::wit::noetl::tool::postgres::Error;
 
@@ -115,6 +116,17 @@ impl Pools {
         }
     }
 
+    /// How many connections each pool has, by tenant, alias and state: those of the
+    /// largest pools apart, all others together.
+    pub fn watch(&self, metrics: &Metrics) {
+        let inner = Arc::clone(&self.inner);
+        metrics.watch(
+            "postgres_connections",
+            "Connections of steps to PostgreSQL",
+            move || inner.connections(),
+        );
+    }
+
     /// To be called when a credential was changed or removed: the next step looks
     /// it up again, and connections of an older value are not used again.
     pub fn invalidate(&self, tenant: &str, alias: &str) {
@@ -172,6 +184,43 @@ impl Pools {
         self.inner.pools.lock().expect("no panic while held")
     }
 }
+
+impl Inner {
+    fn connections(&self) -> Vec<(Labels, f64)> {
+        let mut pools: Vec<_> = {
+            let pools = self.pools.lock().expect("no panic while held");
+            let counts = pools.iter().map(|((tenant, alias), entry)| {
+                let status = entry.pool.connections.status();
+                let used = status.size.saturating_sub(status.available);
+                (tenant.clone(), alias.clone(), used, status.size - used)
+            });
+            counts.collect()
+        };
+        pools.sort_unstable_by_key(|(_, _, used, idle)| std::cmp::Reverse(used + idle));
+        let rest = pools.split_off(pools.len().min(POOLS_SHOWN));
+        if !rest.is_empty() {
+            let used = rest.iter().map(|pool| pool.2).sum();
+            let idle = rest.iter().map(|pool| pool.3).sum();
+            pools.push((String::new(), "(all others)".into(), used, idle));
+        }
+        pools
+            .into_iter()
+            .flat_map(|(tenant, alias, used, idle)| {
+                [("used", used), ("idle", idle)].map(|(state, count)| {
+                    let labels = vec![
+                        ("tenant", tenant.clone()),
+                        ("credential", alias.clone()),
+                        ("state", state.to_owned()),
+                    ];
+                    (labels, count as f64)
+                })
+            })
+            .collect()
+    }
+}
+
+/// Pools that are shown by name: tenants make as many credentials as they like.
+const POOLS_SHOWN: usize = 100;
 
 /// The connections of one credential, and what was learnt about its database.
 pub(super) struct Pool {
@@ -331,7 +380,11 @@ impl managed::Manager for Manager {
         })
     }
 
-    async fn recycle(&self, client: &mut Client, metrics: &Metrics) -> RecycleResult<Refusal> {
+    async fn recycle(
+        &self,
+        client: &mut Client,
+        metrics: &managed::Metrics,
+    ) -> RecycleResult<Refusal> {
         if metrics.age() > self.max_lifetime {
             return Err(RecycleError::message("old enough"));
         }

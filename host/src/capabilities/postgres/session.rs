@@ -23,6 +23,7 @@ use super::pool::{Client, Lease, Pool};
 use super::timeout::{self, Timeout, shorter};
 use super::{arguments, error};
 use crate::limits::{Limit, Limits};
+use crate::trace;
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 
 /// Brings a connection back to the state of a new one, but for the prepared
@@ -130,6 +131,7 @@ impl Session {
         if let Some(timeout) = wanted {
             sql = format!("{sql}; {}", timeout::set(timeout));
         }
+        sql.push_str(&trace_sql());
         self.command(sql, deadline).await?;
         self.transaction = Transaction::Open;
         self.timeout_outside = Some(known);
@@ -279,7 +281,8 @@ impl Session {
         let ran = async {
             let known = self.known_timeout(deadline).await?;
             if let Some(timeout) = self.wanted_timeout(known, deadline) {
-                self.command(timeout::set(timeout), deadline).await?;
+                let sql = timeout::set(timeout) + &trace_sql();
+                self.command(sql, deadline).await?;
                 self.timeout_is(Some(timeout));
             }
             self.run(&request, room).await
@@ -593,6 +596,15 @@ impl Room {
             return Err(Error::Limit(self.limits.exceeded(Limit::PostgresBytes)));
         }
         Ok(())
+    }
+}
+
+/// What shows the trace in `pg_stat_activity` and in PostgreSQL's log, behind a
+/// statement of our own that is sent anyway: it costs no round trip.
+fn trace_sql() -> String {
+    match trace::traceparent() {
+        Some(parent) => format!("; SET application_name TO 'noetl {parent}'"),
+        None => String::new(),
     }
 }
 

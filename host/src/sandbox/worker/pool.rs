@@ -20,7 +20,8 @@ use super::link::{Link, Said};
 use super::process::{self, Process};
 use super::protocol::{ToWorker, WireDone};
 use crate::capabilities::log::Written;
-use crate::capabilities::postgres::{Call, Pools};
+use crate::capabilities::postgres::{Backend, Call, Observed, Pools};
+use crate::metrics::{Metrics, memory};
 
 /// A step is over in its worker this long after its deadline at the latest; a
 /// worker that still has it then does not obey, and is ended.
@@ -61,6 +62,7 @@ pub struct Workers {
     places: Arc<Places>,
     tools: Vec<String>,
     pools: Pools,
+    metrics: Metrics,
     confinement: Confinement,
     /// Keep the places filled.
     _keepers: JoinSet<()>,
@@ -151,6 +153,7 @@ impl Workers {
         settings: WorkerSettings,
         tools: Vec<Tool>,
         pools: Pools,
+        metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let names = tools.iter().map(|tool| tool.name.clone()).collect();
         let tools: Arc<[_]> = tools
@@ -169,22 +172,26 @@ impl Workers {
         for (place, process) in processes.into_iter().enumerate() {
             let (link, life) = Link::new(process);
             places.fill(place, Some(Arc::clone(&link)));
+            metrics.worker_started(false);
             let (places, tools) = (Arc::clone(&places), Arc::clone(&tools));
-            let program = settings.program.clone();
+            let (program, metrics) = (settings.program.clone(), metrics.clone());
             keepers.spawn(async move {
                 attend(&places, place, link, life).await;
                 loop {
                     let process = restart(&program, &tools).await;
+                    metrics.worker_started(true);
                     let (link, life) = Link::new(process);
                     places.fill(place, Some(Arc::clone(&link)));
                     attend(&places, place, link, life).await;
                 }
             });
         }
+        watch(&places, &metrics);
         Ok(Self {
             places,
             tools: names,
             pools,
+            metrics,
             confinement,
             _keepers: keepers,
         })
@@ -227,7 +234,7 @@ impl Workers {
         let Some(mut run) = link.run(job) else {
             return Err(Lost::of(&link, false));
         };
-        let mut postgres = postgres(&self.pools, request);
+        let mut postgres = Observed::new(postgres(&self.pools, request), &self.metrics);
         let mut touched = false;
         let talk = async {
             let mut said = run.hear().await;
@@ -326,6 +333,13 @@ impl StepRunner for Workers {
         self.tools.clone()
     }
 
+    fn ready(&self) -> Result<(), String> {
+        match self.pids().is_empty() {
+            true => Err("no sandbox worker runs".into()),
+            false => Ok(()),
+        }
+    }
+
     async fn run(&self, request: StepRequest) -> StepOutcome {
         let started = Instant::now();
         let limits = request.limits;
@@ -350,6 +364,34 @@ impl StepRunner for Workers {
         done.usage.duration = started.elapsed();
         done.admit(limits)
     }
+}
+
+/// How many workers live, and what memory they and the server have.
+fn watch(places: &Arc<Places>, metrics: &Metrics) {
+    let living = Arc::clone(places);
+    metrics.watch("workers", "Sandbox workers that live", move || {
+        let count = living.lock().iter().flatten().count();
+        vec![(Vec::new(), count as f64)]
+    });
+    let processes = Arc::clone(places);
+    metrics.watch(
+        "memory_bytes",
+        "Memory of a process: resident, and its share of what others have mapped too",
+        move || {
+            let pids: Vec<_> = {
+                let links = processes.lock();
+                let pid = |link: &Option<Arc<Link>>| Some(link.as_ref()?.pid.to_string());
+                links.iter().map(pid).collect()
+            };
+            let workers = pids.iter().enumerate().filter_map(|(place, pid)| {
+                Some(memory(&format!("worker-{place}"), pid.as_deref()?))
+            });
+            memory("server", "self")
+                .into_iter()
+                .chain(workers.flatten())
+                .collect()
+        },
+    );
 }
 
 /// Lives with a worker until it is gone.

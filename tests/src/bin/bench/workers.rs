@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use noetl::metrics::Metrics;
 use noetl::sandbox::{InProcess, QueueLimits, Queued, StepRunner, WorkerSettings, Workers};
 use noetl_tests::{noetl, token};
 use serde_json::json;
@@ -68,12 +69,16 @@ async fn start(workers: usize, cache: &std::path::Path) -> anyhow::Result<Worker
     for (name, wasm) in [("python", "python.wasm"), ("probe", "test/probe.wasm")] {
         tools.push(Workers::compile(&settings, name, &component(wasm)?)?);
     }
-    Workers::start(settings, tools, pools()).await
+    Workers::start(settings, tools, pools(), Metrics::new()).await
 }
 
 /// A tenant's light step, alone and beside a tenant who does its worst.
 async fn neighbour(cache: &std::path::Path) -> anyhow::Result<()> {
-    let runner = Arc::new(Queued::new(start(3, cache).await?, QueueLimits::default()));
+    let runner = Arc::new(Queued::new(
+        start(3, cache).await?,
+        QueueLimits::default(),
+        Metrics::new(),
+    ));
     let mut light = python(NOTHING, &json!({}));
     light.tenant = "good".into();
     let alone = steps(&*runner, &light, 2000).await?;
