@@ -119,4 +119,4 @@ need-console: ; @scripts/packages.sh node
 need-fuzz: ; @scripts/packages.sh cargo cc c++ cargo-fuzz
 need-deny: ; @scripts/packages.sh cargo cargo-deny
 need-sbom: ; @scripts/packages.sh cargo cargo-cyclonedx
-need-bench: ; @scripts/packages.sh cargo cc postgresql python3
+need-bench: ; @scripts/packages.sh cargo cc postgresql python3 wrk

@@ -2,7 +2,7 @@
 # Makes sure that the machine has what a target needs; installs the Debian
 # packages that are missing, and no others.
 #
-#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | cargo-SUBCOMMAND
+#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | wrk | cargo-SUBCOMMAND
 set -euo pipefail
 
 missing=()
@@ -44,6 +44,9 @@ for need in "$@"; do
     node)
       { command -v node && command -v npm; } >/dev/null ||
         lacks "Node.js and npm, to build the console" nodejs npm
+      ;;
+    wrk)
+      command -v wrk >/dev/null || lacks "wrk, which the benchmark sends load with" wrk
       ;;
     python3)
       command -v python3 >/dev/null || lacks "python3, which the benchmark compares with" python3

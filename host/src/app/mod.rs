@@ -180,9 +180,7 @@ impl App {
             retention: config.retention,
             dev: config.dev,
         };
-        let app = Self::assemble(parts, runner)?;
-        tokio::spawn(recovery::recover(app.clone()));
-        Ok(app)
+        Self::assemble(parts, runner)
     }
 
     fn assemble(parts: Parts, runner: impl StepRunner + 'static) -> anyhow::Result<Self> {
@@ -254,8 +252,9 @@ impl App {
     }
 
     /// Serves HTTP until `stopping` ends, and then until the requests at hand
-    /// are answered.
+    /// are answered. Executions that other servers left behind are gone on with.
     pub async fn serve(&self, listener: TcpListener, stopping: impl Future<Output = ()>) {
+        tokio::spawn(recovery::recover(self.clone()));
         crate::api::serve(listener, self.router(), self.inner.http, stopping).await;
     }
 

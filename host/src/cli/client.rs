@@ -18,6 +18,8 @@ use crate::secrets::Secret;
 #[derive(Debug)]
 pub struct Client {
     base: Url,
+    /// Shown to the server.
+    key: Option<Secret>,
     transport: Transport,
 }
 
@@ -51,11 +53,11 @@ pub struct Registered {
 }
 
 impl Client {
-    /// Of the server at `base`.
+    /// Of the server at `base`, which `key` is shown to.
     ///
     /// # Errors
     /// `base` is not the URL of an HTTP server.
-    pub fn network(base: &str) -> anyhow::Result<Client> {
+    pub fn network(base: &str, key: Option<Secret>) -> anyhow::Result<Client> {
         let wrong = || {
             Failure::usage(format!("'{base}' is not the URL of a server"))
                 .hint("write it as http://127.0.0.1:8082")
@@ -71,6 +73,7 @@ impl Client {
             .build()?;
         Ok(Client {
             base: url,
+            key,
             transport: Transport::Network(http),
         })
     }
@@ -79,6 +82,7 @@ impl Client {
     pub fn in_process(router: axum::Router) -> Client {
         Client {
             base: Url::parse("http://localhost/").expect("a constant URL"),
+            key: None,
             transport: Transport::InProcess(router),
         }
     }
@@ -169,12 +173,31 @@ impl Client {
     /// # Errors
     /// The server answers with a problem.
     pub async fn get(&self, path: &[&str]) -> anyhow::Result<Value> {
-        let answer = self.send(Method::GET, path, &[], Vec::new()).await?;
+        self.request(Method::GET, path, None).await
+    }
+
+    /// Sends a request whose answer has a JSON document, or none.
+    ///
+    /// # Errors
+    /// The server answers with a problem.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let (headers, body) = match body {
+            Some(body) => (&JSON[..], body.to_string().into_bytes()),
+            None => (&[][..], Vec::new()),
+        };
+        let answer = self.send(method, path, headers, body).await?;
+        if answer.status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         let (status, body) = answer.json().await?;
-        if status.is_success() {
-            Ok(body)
-        } else {
-            Err(problem(status, &body).into())
+        match status.is_success() {
+            true => Ok(body),
+            false => Err(problem(status, &body).into()),
         }
     }
 
@@ -202,6 +225,9 @@ impl Client {
         match &self.transport {
             Transport::Network(http) => {
                 let mut request = http.request(method, url).body(body);
+                if let Some(key) = &self.key {
+                    request = request.bearer_auth(key.expose());
+                }
                 for (name, value) in headers {
                     request = request.header(*name, *value);
                 }
@@ -216,9 +242,8 @@ impl Client {
                 })
             }
             Transport::InProcess(router) => {
-                let mut request = axum::http::Request::builder()
-                    .method(method)
-                    .uri(url.path());
+                let uri = &url[url::Position::BeforePath..url::Position::AfterQuery];
+                let mut request = axum::http::Request::builder().method(method).uri(uri);
                 for (name, value) in headers {
                     request = request.header(*name, *value);
                 }
@@ -233,8 +258,14 @@ impl Client {
         }
     }
 
+    /// Where a route is. A segment that begins with `?` is the query.
     fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
+        let (path, query) = match path.split_last() {
+            Some((last, before)) if last.starts_with('?') => (before, Some(&last[1..])),
+            _ => (path, None),
+        };
+        url.set_query(query);
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
@@ -363,7 +394,7 @@ mod tests {
 
     #[test]
     fn path_segments_are_escaped_and_a_base_path_is_kept() {
-        let client = Client::network("http://localhost:1/noetl/").unwrap();
+        let client = Client::network("http://localhost:1/noetl/", None).unwrap();
         let address = client.address(&["api", "credentials", "a/b?"]).unwrap();
         assert_eq!(address, "http://localhost:1/noetl/api/credentials/a%2Fb%3F");
     }
@@ -371,7 +402,7 @@ mod tests {
     #[test]
     fn what_is_no_server_url_is_refused() {
         for base in ["localhost:8082", "ftp://host", "", "host"] {
-            assert!(Client::network(base).is_err(), "{base}");
+            assert!(Client::network(base, None).is_err(), "{base}");
         }
     }
 
@@ -380,14 +411,14 @@ mod tests {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let nobody = Client::network(&format!("http://127.0.0.1:{port}")).unwrap();
+        let nobody = Client::network(&format!("http://127.0.0.1:{port}"), None).unwrap();
         assert_eq!(nobody.is_healthy().await, None);
 
         let stranger = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = stranger.local_addr().unwrap();
         let routes = axum::Router::new().route("/health", axum::routing::get(|| async { "hello" }));
         tokio::spawn(async move { axum::serve(stranger, routes).await });
-        let client = Client::network(&format!("http://{address}")).unwrap();
+        let client = Client::network(&format!("http://{address}"), None).unwrap();
         assert_eq!(client.is_healthy().await, Some(false));
     }
 }

@@ -7,6 +7,7 @@ use super::client::Client;
 use super::failure::Failure;
 use super::local::{Local, LocalOptions, Serving};
 use super::{serve, terminal};
+use crate::secrets::Secret;
 
 /// Which server to use.
 #[derive(Debug, Args)]
@@ -14,6 +15,9 @@ pub struct ServerOptions {
     /// The server [default: http://127.0.0.1:8082, or this process if none runs there]
     #[arg(long, env = "NOETL_SERVER", value_name = "URL")]
     server: Option<String>,
+    /// The API key to show to the server; other accounts can see arguments, so rather set the variable
+    #[arg(long, env = "NOETL_API_KEY", value_name = "KEY", hide_env_values = true)]
+    api_key: Option<Secret>,
     /// Does the work in this process, whatever server runs or is named
     #[arg(long)]
     here: bool,
@@ -54,10 +58,10 @@ impl ServerOptions {
             return Ok(None);
         }
         if let Some(server) = &self.server {
-            return Client::network(server).map(Some);
+            return Client::network(server, self.api_key.clone()).map(Some);
         }
         let default = format!("http://{}", serve::DEFAULT_LISTEN);
-        let client = Client::network(&default)?;
+        let client = Client::network(&default, self.api_key.clone())?;
         match client.is_healthy().await {
             Some(true) => Ok(Some(client)),
             Some(false) => Err(Failure::new(format!(

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::process::ExitCode;
 
+use axum::http::Method;
 use clap::{Args, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
@@ -19,6 +20,8 @@ pub enum Credential {
     Add(Add),
     /// List aliases and types; values are never shown
     List(List),
+    /// Remove a credential
+    Delete(Delete),
     /// Encrypt all credentials with a new master key; no server may run meanwhile
     RotateKey(RotateKey),
 }
@@ -70,6 +73,15 @@ pub struct List {
     server: ServerOptions,
 }
 
+/// Arguments of `noetl credential delete`.
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// The name that playbooks use
+    alias: String,
+    #[command(flatten)]
+    server: ServerOptions,
+}
+
 impl Credential {
     /// Does it.
     ///
@@ -78,6 +90,13 @@ impl Credential {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Credential::Add(add) => add.run().await,
+            Credential::Delete(Delete { alias, server }) => {
+                let path = ["api", "credentials", &alias];
+                server
+                    .with(async |client| client.request(Method::DELETE, &path, None).await)
+                    .await?;
+                Ok(ExitCode::SUCCESS)
+            }
             Credential::List(list) => {
                 let body = list
                     .server

@@ -22,8 +22,10 @@ static TAKEN: OnceLock<Option<Secret>> = OnceLock::new();
 pub unsafe fn take_secrets() {
     // SAFETY: the caller's promise is handed on.
     TAKEN.get_or_init(|| unsafe { take(MASTER_KEY) });
-    // SAFETY: the same.
-    unsafe { take("DATABASE_URL") };
+    for name in ["DATABASE_URL", "NOETL_API_KEY"] {
+        // SAFETY: the same.
+        unsafe { take(name) };
+    }
 }
 
 /// The master key, if the environment had one.

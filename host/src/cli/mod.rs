@@ -12,6 +12,7 @@ pub mod embedded;
 mod environment;
 mod execute;
 mod execution;
+mod executions;
 mod failure;
 mod files;
 mod key;
@@ -67,7 +68,10 @@ enum Command {
     /// Manage the API keys that callers show
     #[command(subcommand)]
     Key(key::Key),
-    /// See what is registered
+    /// See what ran, cancel it, run it again
+    #[command(subcommand)]
+    Execution(executions::Execution),
+    /// See what is registered, and remove it
     #[command(subcommand)]
     Playbook(playbook::Playbook),
     /// Check the configuration and what the server needs of this machine
@@ -150,6 +154,7 @@ async fn run(
         Command::Validate(command) => command.run(),
         Command::Credential(command) => command.run().await,
         Command::Key(command) => command.run().await,
+        Command::Execution(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
         Command::Doctor(command) => command.run(configured.file()).await,
         Command::Config(command) => command.run(configured, matches),

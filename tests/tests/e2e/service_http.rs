@@ -41,7 +41,7 @@ fn statuses(answer: &str) -> Vec<&str> {
         .collect()
 }
 
-const CLOSE: &str = "Host: x\r\nConnection: close\r\n";
+const CLOSE: &str = "Host: localhost\r\nConnection: close\r\n";
 
 async fn healthy(server: &Server) {
     let health = server.request("GET", "/health", None).await;
@@ -53,7 +53,7 @@ async fn what_is_no_http_is_refused() {
     let server = server().await;
     let long = "a".repeat(40_000);
     let many = "X-A: b\r\n".repeat(101);
-    let post = "POST /api/execute HTTP/1.1\r\nHost: x\r\n";
+    let post = "POST /api/execute HTTP/1.1\r\nHost: localhost\r\n";
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         (
             "two lengths",
@@ -113,28 +113,28 @@ async fn what_is_no_http_is_refused() {
         ),
         (
             "NUL in the path",
-            b"GET /hea\0lth HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+            b"GET /hea\0lth HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
             "400",
         ),
         (
             "a blank in the path",
-            b"GET /hea lth HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+            b"GET /hea lth HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
             "400",
         ),
         (
             "a bare CR",
-            b"GET /health HTTP/1.1\rHost: x\r\n\r\n".to_vec(),
+            b"GET /health HTTP/1.1\rHost: localhost\r\n\r\n".to_vec(),
             "400",
         ),
         (
             "a method of no letters",
-            b"G@T /health HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+            b"G@T /health HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
             "400",
         ),
         ("HTTP/0.9", b"GET /health\r\n\r\n".to_vec(), "400"),
         (
             "HTTP/9.9",
-            b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n".to_vec(),
+            b"GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n".to_vec(),
             "400",
         ),
         (
@@ -213,7 +213,7 @@ async fn what_is_http_gets_one_answer() {
         ),
         (
             "an upgrade",
-            "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close, upgrade\r\nUpgrade: h2c\r\n\r\n",
+            "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close, upgrade\r\nUpgrade: h2c\r\n\r\n",
             "200",
         ),
         (
@@ -273,14 +273,14 @@ async fn what_is_http_gets_one_answer() {
 #[tokio::test]
 async fn no_request_hides_in_another() {
     let server = server().await;
-    let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for head in [
         // Both framings: it is chunked, and nothing follows on this connection.
-        "POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST /api/execute HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 40\r\n\r\n0\r\n\r\n",
+        "POST /api/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /api/execute HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 40\r\n\r\n0\r\n\r\n",
         // A body that is refused: what comes after it is not read as a request.
         &format!(
-            "POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            "POST /api/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
             500 << 20
         ),
     ] {
@@ -304,17 +304,17 @@ async fn slow_clients_are_cut_off_and_others_are_served() {
     for _ in 0..200 {
         let mut stream = connect(&server).await;
         stream
-            .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
             .await
             .expect("it is sent");
         heads.push(stream);
     }
     let mut body = connect(&server).await;
-    body.write_all(b"POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    body.write_all(b"POST /api/execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
         .await
         .expect("it is sent");
     let mut idle = connect(&server).await;
-    idle.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    idle.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .expect("it is sent");
     healthy(&server).await;
@@ -359,7 +359,7 @@ workflow:
         .expect("the server accepts");
     let body = r#"{"path": "test/large"}"#;
     let request = format!(
-        "POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /api/execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream
@@ -432,7 +432,7 @@ workflow:
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    let answer = exchange(&server, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let answer = exchange(&server, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(statuses(&answer), ["503"], "{answer}");
     assert!(answer.contains("retry-after: 1"), "{answer}");
     let (_, problem) = answer.split_once("\r\n\r\n").expect("a body");

@@ -74,7 +74,7 @@ async fn run(server: &Arc<Server>, steps: usize) -> anyhow::Result<()> {
 }
 
 /// The server's process and its workers.
-fn processes(server: &Server) -> anyhow::Result<Vec<u32>> {
+pub fn processes(server: &Server) -> anyhow::Result<Vec<u32>> {
     let id = server.child.id().expect("it runs");
     let mut all = vec![id];
     for task in std::fs::read_dir(format!("/proc/{id}/task"))? {

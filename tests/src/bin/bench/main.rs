@@ -7,6 +7,7 @@
 //! Arguments name the parts to measure; without any, all are.
 
 mod hostile;
+mod load;
 mod peer;
 mod sandbox;
 mod server;
@@ -16,7 +17,7 @@ mod workers;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    const PARTS: [&str; 4] = ["sandbox", "workers", "server", "hostile"];
+    const PARTS: [&str; 5] = ["sandbox", "workers", "server", "load", "hostile"];
     let asked: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = asked.iter().find(|part| !PARTS.contains(&part.as_str())) {
         anyhow::bail!(
@@ -33,6 +34,7 @@ async fn main() -> anyhow::Result<()> {
             "sandbox" => sandbox::measure().await?,
             "workers" => workers::measure().await?,
             "server" => server::measure().await?,
+            "load" => load::measure().await?,
             _ => hostile::measure().await?,
         }
     }
