@@ -64,6 +64,7 @@ impl Client {
         if url.scheme() != "http" || url.host().is_none() {
             return Err(wrong().into());
         }
+        crate::tls::choose_cryptography();
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .no_proxy()
