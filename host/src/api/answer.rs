@@ -137,6 +137,11 @@ impl Problem {
         self
     }
 
+    pub(super) fn with(mut self, member: &str, value: Value) -> Self {
+        self.more.insert(member.into(), value);
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).expect("made from one")
@@ -473,13 +478,14 @@ impl From<sqlx::Error> for Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(mut self) -> Response {
+    fn into_response(self) -> Response {
         let status = self.status();
         let retry_after = self.retry_after;
-        if let Some(id) = RequestId::current() {
-            self.more.insert("request_id".into(), json!(id.as_str()));
-        }
-        let mut response = (status, Json(self)).into_response();
+        let named = match RequestId::current() {
+            Some(id) => id.name(self),
+            None => self,
+        };
+        let mut response = (status, Json(named)).into_response();
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),

@@ -5,7 +5,10 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde_json::json;
 use uuid::Uuid;
+
+use super::answer::Problem;
 
 /// The header that names a request, and its answer.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,6 +43,11 @@ impl RequestId {
     /// As a text.
     pub fn as_str(&self) -> &str {
         self.0.to_str().expect("it is ASCII")
+    }
+
+    /// Puts it into a problem.
+    pub fn name(&self, problem: Problem) -> Problem {
+        problem.with("request_id", json!(self.as_str()))
     }
 
     /// Puts it on the answer.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{StatusCode, Version, header};
+use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -132,7 +132,8 @@ async fn answer(
         false => {
             let problem =
                 Problem::bad_request("an HTTP/1.1 request has exactly one Host header field");
-            RequestId::of(request.headers()).stamp(problem.into_response())
+            let id = RequestId::of(request.headers());
+            id.stamp(id.name(problem).into_response())
         }
     };
     Ok(response.map(|body| {
@@ -195,10 +196,12 @@ fn refuse(mut stream: TcpStream, refusals: &Arc<Semaphore>, limit: usize) {
     let problem = Problem::overloaded(format!(
         "{limit} requests are being served, the server's limit connections = {limit}; try again later"
     ));
-    let text = problem.to_json().to_string();
+    let id = RequestId::of(&HeaderMap::new());
+    let text = id.name(problem).to_json().to_string();
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nx-request-id: {}\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        id.as_str(),
         text.len()
     );
     tokio::spawn(async move {

@@ -139,6 +139,12 @@ impl App {
         let store =
             Store::connect_with(&config.database_url, config.keys, config.migrations).await?;
         progress("database connected, tables up to date", started.elapsed());
+        if !store.rows_are_secured().await? {
+            tracing::warn!(
+                "the server's role in its database is above row-level security, which backs up \
+                 the separation of tenants; give it a plain role (docs/operations.md)"
+            );
+        }
 
         let pools = Pools::new(
             Arc::new(StoredCredentials(store.clone())),

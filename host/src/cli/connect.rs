@@ -16,7 +16,12 @@ pub struct ServerOptions {
     #[arg(long, env = "NOETL_SERVER", value_name = "URL")]
     server: Option<String>,
     /// The API key to show to the server; other accounts can see arguments, so rather set the variable
-    #[arg(long, env = "NOETL_API_KEY", value_name = "KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "NOETL_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
     api_key: Option<Secret>,
     /// Does the work in this process, whatever server runs or is named
     #[arg(long)]

@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use clap::{Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::trace::Exporter;
+use crate::trace::{self, Exporter};
 
 /// How the server tells what happens inside of it.
 #[derive(Debug, Args)]
@@ -45,20 +45,24 @@ pub fn start(level: &str, format: LogFormat, exporter: Option<&Exporter>) {
     let filter = EnvFilter::try_from_env("NOETL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // Never, whatever is chosen: what sqlx says of a URL that it does not
     // understand quotes it, and notices of PostgreSQL are the playbooks' words.
-    let filter = ["sqlx_postgres::options=off", "sqlx::postgres::notice=off"]
+    let quiet = ["sqlx_postgres::options=off", "sqlx::postgres::notice=off"];
+    // The log needs no span for each call of a step, but a trace does.
+    let traced = exporter.map(|_| trace::CALLS);
+    let filter = quiet
         .into_iter()
-        .fold(filter, |filter, quiet| {
-            filter.add_directive(quiet.parse().expect("a constant directive"))
+        .chain(traced)
+        .fold(filter, |filter, more| {
+            filter.add_directive(more.parse().expect("a constant directive"))
         });
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        LogFormat::Text => lines
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_filter(filter)
-            .boxed(),
-        LogFormat::Json => lines.json().with_filter(filter).boxed(),
+    let lines: Box<dyn Layer<_> + Send + Sync> = match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    // One filter for all: filters of single layers leave their state behind where
+    // nobody wants what was asked for, and then lose the next span.
     tracing_subscriber::registry()
+        .with(filter)
         .with(lines)
         .with(exporter.map(Exporter::layer))
         .init();

@@ -52,7 +52,7 @@ struct Inner {
 }
 
 /// What a step has used, as it is measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct StepUse {
     /// From its turn to its end.
     pub duration: Duration,
@@ -173,7 +173,7 @@ impl Metrics {
         text
     }
 
-    /// A step has ended, as `success` or with an error's category.
+    /// A step has ended, as `success`, with an error's category, or `cancelled`.
     pub fn step(&self, tenant: &str, tool: &str, outcome: &str, used: StepUse) {
         let inner = &self.0;
         let by_tenant = vec![("tenant", tenant.to_owned()), ("tool", tool.to_owned())];
@@ -181,11 +181,11 @@ impl Metrics {
         let mut by_outcome = by_tenant.clone();
         by_outcome.push(("outcome", outcome.to_owned()));
         inner.steps.get_or_create(&by_outcome).inc();
-        inner.step_wait.observe(used.queued.as_secs_f64());
-        // What never ran has used nothing.
+        // What never ran, or was broken off, has used nothing that is known.
         if used.duration.is_zero() {
             return;
         }
+        inner.step_wait.observe(used.queued.as_secs_f64());
         inner
             .step_duration
             .get_or_create(&by_tool)
@@ -343,14 +343,7 @@ mod tests {
     #[test]
     fn a_step_that_never_ran_has_used_nothing() {
         let metrics = Metrics::new();
-        let used = StepUse {
-            duration: Duration::ZERO,
-            queued: Duration::ZERO,
-            cpu: Duration::ZERO,
-            memory_bytes: 0,
-            host_calls: 0,
-        };
-        metrics.step("a", "python", "overloaded", used);
+        metrics.step("a", "python", "overloaded", StepUse::default());
         let text = metrics.encode();
         let labels = r#"{tenant="a",tool="python",outcome="overloaded"}"#;
         assert!(
@@ -359,6 +352,10 @@ mod tests {
         );
         assert!(
             !text.contains("noetl_step_duration_seconds_count{"),
+            "{text}"
+        );
+        assert!(
+            text.contains("noetl_step_queue_wait_seconds_count 0\n"),
             "{text}"
         );
     }

@@ -123,10 +123,16 @@ impl<R: StepRunner> StepRunner for Queued<R> {
     }
 
     async fn run(&self, request: StepRequest) -> StepOutcome {
-        let (tenant, tool) = (request.tenant.clone(), request.tool.clone());
         let span = span(&request);
+        let mut counted = Counted {
+            metrics: &self.metrics,
+            tenant: request.tenant.clone(),
+            tool: request.tool.clone(),
+            outcome: "cancelled",
+            used: StepUse::default(),
+        };
         let outcome = self.run_in_turn(request).instrument(span.clone()).await;
-        let told = match &outcome.result {
+        counted.outcome = match &outcome.result {
             Ok(_) => "success",
             Err(error) => {
                 let category = error.category.as_str();
@@ -135,16 +141,30 @@ impl<R: StepRunner> StepRunner for Queued<R> {
                 category
             }
         };
-        let usage = &outcome.usage;
-        let used = StepUse {
-            duration: usage.duration,
-            queued: usage.queued,
-            cpu: usage.cpu,
-            memory_bytes: usage.memory_bytes,
-            host_calls: usage.host_calls,
+        counted.used = StepUse {
+            duration: outcome.usage.duration,
+            queued: outcome.usage.queued,
+            cpu: outcome.usage.cpu,
+            memory_bytes: outcome.usage.memory_bytes,
+            host_calls: outcome.usage.host_calls,
         };
-        self.metrics.step(&tenant, &tool, told, used);
         outcome
+    }
+}
+
+/// A step that counts however it ends: nobody may wait for it any more.
+struct Counted<'a> {
+    metrics: &'a Metrics,
+    tenant: String,
+    tool: String,
+    outcome: &'static str,
+    used: StepUse,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.metrics
+            .step(&self.tenant, &self.tool, self.outcome, self.used);
     }
 }
 

@@ -13,9 +13,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use tokio::runtime::Handle;
-use tracing::{Metadata, Subscriber};
+use tracing::Subscriber;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
 /// The variable that names a collector's route for traces alone, as it is.
@@ -66,15 +65,12 @@ impl Exporter {
         Ok(Some(Self(provider)))
     }
 
-    /// The layer that collects this program's spans. The log's lines stay in the
-    /// log.
+    /// The layer that collects the spans that it is given, with the log's lines in
+    /// them.
     pub fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     {
-        let ours = |metadata: &Metadata<'_>| {
-            metadata.is_span() && metadata.target().starts_with(env!("CARGO_PKG_NAME"))
-        };
         tracing_opentelemetry::layer()
             .with_tracer(self.0.tracer(env!("CARGO_PKG_NAME")))
             .with_location(false)
@@ -82,7 +78,6 @@ impl Exporter {
             .with_target(false)
             .with_tracked_inactivity(false)
             .with_context_activation(false)
-            .with_filter(filter_fn(ours))
     }
 
     /// Sends what has been collected. Blocks.

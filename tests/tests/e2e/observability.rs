@@ -146,6 +146,17 @@ async fn metrics_count_what_happens() {
             .any(|name| name.starts_with("noetl_executions_running"))
     );
 
+    let text = get(&format!("{url}/metrics"))
+        .await
+        .text()
+        .await
+        .expect("text");
+    let documented = include_str!("../../../docs/operations.md");
+    for line in text.lines().filter(|line| line.starts_with("# TYPE ")) {
+        let name = line.split(' ').nth(2).expect("a name");
+        assert!(documented.contains(&format!("| `{name}` |")), "{name}");
+    }
+
     let main = metrics(&server.url).await;
     assert!(
         main.keys()

@@ -304,7 +304,12 @@ pub(super) fn is_number(arg: &Arg) -> bool {
 
 /// Why the option's flag would not take a value.
 fn refused(arg: &Arg, value: &str) -> Option<String> {
-    let alone = arg.clone().env(None::<&str>).value_delimiter(None);
+    if let Some(delimiter) = arg.get_value_delimiter().filter(|d| value.contains(*d)) {
+        return Some(format!(
+            "`{delimiter}` stands between two values of the flag"
+        ));
+    }
+    let alone = arg.clone().env(None::<&str>);
     let flag = format!("--{}={value}", arg.get_long().expect("an option has one"));
     let parsed = Command::new("alone")
         .arg(alone)

@@ -28,7 +28,7 @@ fn with_file(text: &str, arguments: &[&str]) -> ArgMatches {
 fn a_file_takes_the_place_of_defaults_and_flags_that_of_the_file() {
     let text = "
 listen: 127.0.0.1:9000
-playbooks: [a, 'b:c']
+playbooks: [a, b]
 require-isolation: true
 limits:
   tenant_executions: 7
@@ -39,7 +39,7 @@ telemetry:
     let found = with_file(text, &["--connections", "5"]);
     assert_eq!(found.get_one::<String>("listen").unwrap(), "127.0.0.1:9000");
     let playbooks: Vec<_> = found.get_many::<PathBuf>("playbooks").unwrap().collect();
-    assert_eq!(playbooks, [Path::new("a"), Path::new("b:c")]);
+    assert_eq!(playbooks, [Path::new("a"), Path::new("b")]);
     assert!(found.get_flag("require_isolation") && !found.get_flag("dev"));
     assert_eq!(found.get_one::<u32>("tenant_executions"), Some(&7));
     assert_eq!(found.get_one::<u32>("connections"), Some(&5));
@@ -89,8 +89,8 @@ help: true
         "noetl.yaml:7:13: migrations: `later` can't be used: it must be apply or require",
         "noetl.yaml:8:10: workers: `1000` can't be used: 1000 is not in 1..=256",
         "noetl.yaml:9:1: master_key: there is no option `master_key`; a master key does not belong in this file",
-        "noetl.yaml:10:8: grants: this must be a text, it is nothing",
-        "noetl.yaml:12:16: limits.connections: `0` can't be used: 0 is not in 1..",
+        "noetl.yaml:10:7: grants: this must be a text, it is nothing",
+        "noetl.yaml:12:16: limits.connections: `0` can't be used: 0 is not in 1..=4294967295",
         "noetl.yaml:13:15: limits.executions: this must be a number, it is a text",
         "noetl.yaml:15:3: limits.head_time: `head_time` is there twice",
         "noetl.yaml:16:3: limits.dev: `dev` does not stand here; put it at the left margin, in no section",
@@ -104,6 +104,9 @@ help: true
         assert!(told.starts_with(expected), "{told}\n{expected}");
     }
     assert_eq!(told.len(), expected.len(), "{told:#?}");
+    let two = mistakes("playbooks: [a, 'b:c']", 0o644);
+    let told = "noetl.yaml:1:16: playbooks[1]: `b:c` can't be used: `:` stands between two values of the flag";
+    assert_eq!(two, [told]);
     for text in ["listen: a\nlisten: b", "- listen", "a: {", "listen: [a]"] {
         let told = mistakes(text, 0o644);
         assert_eq!(told.len(), 1, "{text}: {told:#?}");
