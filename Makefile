@@ -29,6 +29,11 @@ test: need-test guests
 bench: need-bench guests
 	@$(NOETL_BIN) test-database -- $(CARGO_TARGET_DIR)/release/bench $(ARGS)
 
+## check-api: whether a server answers as its description says, by schemathesis
+.PHONY: check-api
+check-api: need-check-api guests
+	@scripts/check-api.sh $(ARGS)
+
 ## build: the program, as build/noetl, and the tools that building and testing need
 # The whole workspace at once: cargo chooses the features of shared dependencies
 # for what it is asked to build, and would build them again for a part of it.
@@ -111,11 +116,12 @@ help:
 	@awk -F': ' '/^## /{ sub(/^## /, ""); printf "make %-8s %s\n", $$1, substr($$0, length($$1) + 3) }' $(MAKEFILE_LIST)
 
 # What each target needs of the machine.
-.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom need-console
+.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom need-console need-check-api
 need-build: ; @scripts/packages.sh cargo cc
 need-run: ; @scripts/packages.sh cargo cc postgresql
 need-test: ; @scripts/packages.sh cargo cc postgresql chromium
 need-console: ; @scripts/packages.sh node
+need-check-api: ; @scripts/packages.sh cargo cc postgresql python3-venv curl
 need-fuzz: ; @scripts/packages.sh cargo cc c++ cargo-fuzz
 need-deny: ; @scripts/packages.sh cargo cargo-deny
 need-sbom: ; @scripts/packages.sh cargo cargo-cyclonedx

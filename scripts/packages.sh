@@ -2,7 +2,7 @@
 # Makes sure that the machine has what a target needs; installs the Debian
 # packages that are missing, and no others.
 #
-#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | wrk | cargo-SUBCOMMAND
+#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | python3-venv | curl | wrk | cargo-SUBCOMMAND
 set -euo pipefail
 
 missing=()
@@ -45,6 +45,11 @@ for need in "$@"; do
       { command -v node && command -v npm; } >/dev/null ||
         lacks "Node.js and npm, to build the console" nodejs npm
       ;;
+    python3-venv)
+      python3 -c 'import ensurepip, venv' 2>/dev/null ||
+        lacks "Python's virtual environments, for schemathesis" python3 python3-venv
+      ;;
+    curl) command -v curl >/dev/null || lacks "curl" curl ;;
     wrk)
       command -v wrk >/dev/null || lacks "wrk, which the benchmark sends load with" wrk
       ;;

@@ -3,7 +3,7 @@ import { cancelExecution, deleteExecution, rerunExecution } from "../api/executi
 import { asProblem, type Problem } from "../api/problem";
 import type { Execution } from "../api/types";
 import { executionHref, go, href } from "../router";
-import { canRun, canWrite } from "../session";
+import { canAdminister, canRun } from "../session";
 import { ConfirmButton } from "../ui/dialog";
 import { ProblemNote } from "../ui/problem";
 
@@ -46,7 +46,7 @@ export function ExecutionActions({ execution, onChange }: { execution: Execution
           <p>Its running steps are ended at once. What they have done elsewhere stays done.</p>
         </ConfirmButton>
       )}
-      {canWrite.value && status !== "running" && (
+      {canAdminister.value && status !== "running" && (
         <ConfirmButton label="Delete" title="Delete this execution?" action="Delete" onConfirm={remove}>
           <p>Its record is removed: inputs, outputs, logs and events. This can't be undone.</p>
         </ConfirmButton>

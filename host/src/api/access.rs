@@ -5,11 +5,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tracing::Span;
 use url::{Host, Url};
 
 use super::answer::Problem;
 use crate::access::{Principal, Role};
 use crate::app::App;
+use crate::visible::visible;
 
 /// How the routes come to know their caller.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ pub(super) async fn authenticate(
     };
     match principal {
         Ok(principal) => {
+            Span::current().record("tenant", visible(&principal.tenant));
             request.extensions_mut().insert(principal);
             next.run(request).await
         }

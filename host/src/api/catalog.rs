@@ -21,6 +21,7 @@ use crate::store::{CatalogEntry, Page, PlaybookVersion, StoredPlaybook};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Files {
+    #[schema(min_items = 1, max_items = 1000)]
     playbooks: Vec<File>,
 }
 
@@ -155,6 +156,16 @@ pub(super) struct ListQuery {
     limit: u16,
 }
 
+/// A page's length, if it is one.
+pub(super) fn within(limit: u16, most: u16) -> Result<u16, Box<Problem>> {
+    match (1..=most).contains(&limit) {
+        true => Ok(limit),
+        false => Err(Box::new(Problem::bad_request(format!(
+            "`limit` must be 1 to {most}"
+        )))),
+    }
+}
+
 fn a_thousand() -> u16 {
     1000
 }
@@ -177,7 +188,7 @@ pub(super) async fn list(
     principal: Principal,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Playbooks>, Problem> {
-    let limit = query.limit.clamp(1, 1000);
+    let limit = within(query.limit, 1000)?;
     let page = Page {
         prefix: &query.prefix,
         paths: principal.paths(),

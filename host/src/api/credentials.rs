@@ -21,9 +21,10 @@ use crate::store::{Credential, CredentialEntry};
 pub(super) struct Body {
     /// `postgres`.
     #[serde(rename = "type")]
+    #[schema(pattern = "^postgres$")]
     kind: String,
     /// `postgres://user:password@host:port/database`.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String, write_only, pattern = "^postgres(ql)?://")]
     url: Secret,
     /// Whether its role may have more rights than a playbook needs.
     #[serde(default)]
@@ -40,7 +41,7 @@ const SHAPE: &str = r#"the body must be {"type": "postgres", "url": "postgres://
     request_body = Body,
     responses(
         (status = 204, description = "It is stored"),
-        (status = 400, description = "It can't be used", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "It can't be used", body = ProblemDocument, content_type = "application/problem+json"),
     ))]
 pub(super) async fn put(
     State(app): State<App>,
@@ -58,7 +59,10 @@ pub(super) async fn put(
     let tenant = &principal.tenant;
     match app.put_credential(tenant, &alias, credential).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
-        Err(CredentialError::Invalid(message)) => Err(Problem::bad_request(message)),
+        Err(CredentialError::Invalid(message)) => Err(Problem::unreadable(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            message,
+        )),
         Err(CredentialError::Store(error)) => Err(Problem::store(error)),
     }
 }

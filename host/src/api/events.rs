@@ -126,7 +126,7 @@ impl Watching {
         loop {
             if let Some(record) = self.known.next() {
                 self.after = record.seq;
-                self.ended = record.event == "execution_finished";
+                self.ended |= record.event == "execution_finished";
                 return Some(record);
             }
             if self.ended {
@@ -134,11 +134,29 @@ impl Watching {
             }
             let store = &self.app.inner.store;
             let events = store.events(&self.tenant, self.id, self.after).await.ok()?;
+            if events.is_empty() && !self.runs().await? {
+                // It may have ended since the events were read.
+                self.ended = true;
+                let last = store.events(&self.tenant, self.id, self.after).await.ok()?;
+                self.known = last.into_iter();
+                continue;
+            }
             if events.is_empty() {
                 self.change().await?;
             }
             self.known = events.into_iter();
         }
+    }
+
+    async fn runs(&self) -> Option<bool> {
+        let filter = Filter {
+            ids: Some(vec![self.id]),
+            limit: 1,
+            ..Filter::default()
+        };
+        let store = &self.app.inner.store;
+        let found = store.executions(&self.tenant, &filter).await.ok()?;
+        Some(found.first()?.status == "running")
     }
 
     /// Waits until the execution may have changed; `None` once the server ends.

@@ -30,9 +30,8 @@ pub(super) struct Request {
     /// The playbook's path, with or without `@version`.
     path: String,
     /// What goes over the playbook's workload, mapping by mapping.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    payload: Map<String, Value>,
+    #[schema(value_type = Option<Object>)]
+    payload: Option<Value>,
 }
 
 /// An execution that was accepted.
@@ -52,7 +51,7 @@ pub(super) struct AcceptedExecution {
 #[utoipa::path(post, path = "/api/execute", tag = "executions", request_body = Request,
     params(
         ("Prefer" = Option<String>, Header, description = "`respond-async`: do not wait for the end"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Names the request: sent again, it is not done again"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Names the request: sent again, it is not done again"),
     ),
     responses(
         (status = 200, description = "It ended well", content((Object = "application/json"), (String = "text/event-stream"))),
@@ -84,6 +83,15 @@ pub(super) async fn execute(
 
 fn wanted(headers: &HeaderMap, request: Request) -> Result<Wanted, Box<Problem>> {
     let Reference { path, version } = Reference::parse(&request.path)?;
+    let payload = match request.payload {
+        None => Map::new(),
+        Some(Value::Object(payload)) => payload,
+        Some(_) => {
+            return Err(Box::new(Problem::bad_request(
+                "`payload` must be a JSON object",
+            )));
+        }
+    };
     let idempotency = match headers.get("idempotency-key") {
         None => None,
         Some(key) => {
@@ -96,7 +104,7 @@ fn wanted(headers: &HeaderMap, request: Request) -> Result<Wanted, Box<Problem>>
                         "the header Idempotency-Key must be 1 to 255 visible ASCII characters",
                     ))
                 })?;
-            let content = json!([request.path, request.payload]).to_string();
+            let content = json!([request.path, payload]).to_string();
             Some(Idempotency {
                 key: key.into(),
                 digest: Sha256::digest(content).into(),
@@ -106,7 +114,7 @@ fn wanted(headers: &HeaderMap, request: Request) -> Result<Wanted, Box<Problem>>
     Ok(Wanted {
         path,
         version,
-        payload: request.payload,
+        payload,
         idempotency,
         rerun_of: None,
     })

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::answer::Problem;
+use super::catalog::within;
 use super::execute::{AcceptedExecution, begin};
 use super::extract::{OptionalJson, Path, Query};
 use super::openapi::ProblemDocument;
@@ -27,6 +28,9 @@ use crate::store::{ExecutionRecord, ExecutionSummary, Filter};
 pub(super) struct ListQuery {
     /// States, with commas between them: `running`, `success`, `failed`,
     /// `interrupted`, `cancelled`.
+    #[param(
+        pattern = "^(running|success|failed|interrupted|cancelled)(,(running|success|failed|interrupted|cancelled))*$"
+    )]
     status: Option<String>,
     /// What the playbook's path begins with.
     #[serde(default)]
@@ -38,12 +42,12 @@ pub(super) struct ListQuery {
     /// So many at most, 1 to 200.
     #[serde(default = "fifty")]
     #[param(minimum = 1, maximum = 200)]
-    limit: u8,
+    limit: u16,
     /// `next_cursor` of the page before.
     cursor: Option<Uuid>,
 }
 
-fn fifty() -> u8 {
+fn fifty() -> u16 {
     50
 }
 
@@ -79,7 +83,7 @@ pub(super) async fn list(
             STATES.join(", ")
         )));
     }
-    let limit = query.limit.clamp(1, 200);
+    let limit = within(query.limit, 200)?;
     let filter = Filter {
         status,
         path: query.path,

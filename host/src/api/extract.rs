@@ -57,7 +57,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
             return Ok(Self(None));
         }
         axum::Json::from_bytes(&body)
-            .map(|axum::Json(body)| Self(Some(body)))
+            .map(|axum::Json(body)| Self(body))
             .map_err(|e: JsonRejection| Problem::unreadable(e.status(), e.body_text()))
     }
 }

@@ -37,16 +37,27 @@ pub(super) async fn list(
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
     /// What it is called, 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
     name: String,
     /// What its bearer may do.
     role: Role,
     /// The playbooks that it is for, as paths or, with a `/` at the end, as what
     /// paths begin with; for all, if there is no list.
+    #[schema(value_type = Option<Vec<PathText>>, min_items = 1, max_items = 100)]
     paths: Option<Vec<String>>,
     /// From when on it is not taken.
     expires_at: Option<DateTime<Utc>>,
 }
+
+/// A playbook's path, or what paths begin with.
+#[derive(ToSchema)]
+#[schema(min_length = 1, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+#[allow(dead_code, reason = "it is for the description")]
+struct PathText(String);
 
 /// A key with its text.
 #[derive(Serialize, ToSchema)]
@@ -61,7 +72,7 @@ pub(super) struct MadeKey {
 #[utoipa::path(post, path = "/api/keys", tag = "access", request_body = NewKey,
     responses(
         (status = 201, description = "The key, which is shown this once", body = MadeKey),
-        (status = 400, description = "There can't be such a key", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "There can't be such a key", body = ProblemDocument, content_type = "application/problem+json"),
     ))]
 pub(super) async fn create(
     State(app): State<App>,
@@ -69,7 +80,8 @@ pub(super) async fn create(
     Json(new): Json<NewKey>,
 ) -> Result<(StatusCode, axum::Json<MadeKey>), Problem> {
     principal.needs(Role::Admin)?;
-    check(&new.name, new.paths.as_deref(), new.expires_at).map_err(Problem::bad_request)?;
+    check(&new.name, new.paths.as_deref(), new.expires_at)
+        .map_err(|why| Problem::unreadable(StatusCode::UNPROCESSABLE_ENTITY, why))?;
     if let Some(path) = new
         .paths
         .iter()

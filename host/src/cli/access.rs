@@ -31,7 +31,7 @@ pub struct AccessOptions {
     )]
     oidc_audience: Option<String>,
     /// How tokens may be signed; may be repeated
-    #[arg(long, env = "NOETL_OIDC_ALGORITHMS", value_name = "NAME", value_delimiter = ',', default_value = "RS256", value_parser = parse_algorithm)]
+    #[arg(long, env = "NOETL_OIDC_ALGORITHM", value_name = "NAME", value_delimiter = ',', default_value = "RS256", value_parser = parse_algorithm)]
     oidc_algorithm: Vec<Algorithm>,
     /// Where the provider's keys are [default: what its discovery document says]
     #[arg(

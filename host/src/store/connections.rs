@@ -19,8 +19,9 @@ pub(super) const ALL: &str = "*";
 /// Connections at once.
 const CONNECTIONS: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection that was idle for longer is asked whether it still is one.
-const TRUSTED: Duration = Duration::from_secs(5);
+/// A connection is asked this often whether it still is one. To ask each time it is
+/// taken would cost a round trip.
+const TRUSTED: Duration = Duration::from_secs(1);
 const LIFETIME: Duration = Duration::from_secs(1800);
 
 #[derive(Clone)]
@@ -34,6 +35,8 @@ struct Manager(PgConnectOptions);
 struct Session {
     connection: PgConnection,
     tenant: String,
+    /// When it last was a connection for sure.
+    alive: Instant,
 }
 
 impl Connections {
@@ -116,6 +119,7 @@ impl managed::Manager for Manager {
         Ok(Session {
             connection: self.0.connect().await?,
             tenant: String::new(),
+            alive: Instant::now(),
         })
     }
 
@@ -127,9 +131,9 @@ impl managed::Manager for Manager {
         if metrics.created.elapsed() > LIFETIME {
             return Err(RecycleError::message("old"));
         }
-        let used = metrics.recycled.unwrap_or(metrics.created);
-        if Instant::now().duration_since(used) > TRUSTED {
+        if session.alive.elapsed() > TRUSTED {
             session.connection.ping().await?;
+            session.alive = Instant::now();
         }
         Ok(())
     }

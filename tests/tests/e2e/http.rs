@@ -57,7 +57,7 @@ async fn bad_requests_get_problems() {
             "/api/credentials/x",
             json_type,
             r#"{"type": "oracle", "url": "x"}"#,
-            400,
+            422,
         ),
     ];
     for (method, path, content_type, body, status) in cases {
@@ -153,10 +153,12 @@ async fn the_catalog_keeps_versions_and_credentials_keep_their_values() {
             .any(|p| p["path"] == "test/v" && p["version"] == 2)
     );
 
-    let credentials = server.request("GET", "/api/credentials", None).await.body;
+    let mut credentials = server.request("GET", "/api/credentials", None).await.body;
+    let updated = credentials["credentials"][0]["updated_at"].take();
+    assert!(updated.is_string(), "{updated}");
     assert_eq!(
         credentials,
-        json!({"credentials": [{"alias": "pg_demo", "type": "postgres", "allow_privileged": false}]})
+        json!({"credentials": [{"alias": "pg_demo", "type": "postgres", "allow_privileged": false, "updated_at": null}]})
     );
 }
 

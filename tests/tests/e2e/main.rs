@@ -5,6 +5,7 @@ mod browser_login;
 mod catalog;
 mod cli;
 mod configuration;
+mod console;
 mod executions;
 mod flow;
 mod grants;

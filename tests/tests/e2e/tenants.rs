@@ -107,14 +107,19 @@ async fn each_tenant_has_a_corner_of_its_own() {
     assert_eq!(a.request("GET", "/api/me", None).await.status, 200);
 
     // A tenant's own grant holds: b has no postgres.
-    let sql = playbook("team/sql", "x")
-        .replace("python", "postgres")
-        .replace(
-            "code: |\n      def main(): return {'value': 'x'}",
-            "credential: db\n    query: SELECT 1",
-        );
-    assert_eq!(a.register(&sql).await.status, 201);
-    let refused = b.register(&sql).await;
+    let sql = "apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: sql, path: team/sql}
+workflow:
+  - step: start
+    next: [{step: one}]
+  - step: one
+    tool: postgres
+    auth: {type: postgres, credential: db}
+    query: SELECT 1
+";
+    assert_eq!(a.register(sql).await.status, 201);
+    let refused = b.register(sql).await;
     assert_eq!(refused.status, 422, "{refused:?}");
     assert!(
         refused.body["detail"].to_string().contains("not granted"),

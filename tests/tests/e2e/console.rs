@@ -1,0 +1,231 @@
+//! The console in a real browser.
+
+use noetl_tests::browser::{Browser, with_browser};
+use noetl_tests::{Server, server};
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+const PLAYBOOK: &str = "apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: report, path: team/report}
+workload: {rows: 3, password: hunter2, name: Ada}
+workflow:
+  - step: start
+    next: [{step: count}]
+  - step: count
+    tool: python
+    args: {rows: '{{ workload.rows }}', password: '{{ workload.password }}'}
+    code: |
+      def main(rows, password):
+          print('counting', rows)
+          return {'rows': rows, 'bad': rows > 10}
+    vars: {rows: '{{ result.data.rows }}'}
+    next:
+      - when: '{{ result.data.bad }}'
+        then: [{step: refuse}]
+      - then: [{step: done}]
+  - step: refuse
+    tool: python
+    code: |
+      def main():
+          raise ValueError('too many rows')
+  - step: done
+    tool: python
+    code: |
+      import time
+      def main():
+          time.sleep(1)
+          return {'status': 'done'}
+";
+
+fn console(server: &Server) -> String {
+    format!("{}/console/", server.url)
+}
+
+async fn has_text(browser: &Browser, selector: &str, text: &str) -> WebDriverResult<()> {
+    loop {
+        // What is shown is replaced as things happen.
+        if browser
+            .text(selector)
+            .await
+            .is_ok_and(|shown| shown.contains(text))
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+async fn assert_no_complaints(browser: &Browser) -> WebDriverResult<()> {
+    let complaints = browser.complaints().await?;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_runs_is_seen_as_it_happens() {
+    let server = server().await;
+    assert_eq!(server.register(PLAYBOOK).await.status, 201);
+    with_browser(async |browser| {
+        // The root leads there.
+        browser.driver.goto(&server.url).await?;
+        browser.visible("h1").await?;
+        assert_eq!(browser.driver.current_url().await?.path(), "/console/");
+
+        // An execution appears in the list without a reload, and changes its state.
+        let url = format!("{}/api/execute", server.url);
+        let waiting = tokio::spawn(
+            reqwest::Client::new()
+                .post(url)
+                .json(&json!({"path": "team/report"}))
+                .send(),
+        );
+        has_text(browser, "table.list", "team/report").await?;
+        browser.screenshot("console-1-executions").await?;
+        has_text(browser, "table.list", "success").await?;
+        assert_eq!(
+            waiting
+                .await
+                .expect("no panic")
+                .expect("it answers")
+                .status(),
+            200
+        );
+
+        // One execution: its graph, its steps, what went in and came out.
+        browser.click("table.list a[data-entry]").await?;
+        browser
+            .visible(".graph svg .node[data-status=success]")
+            .await?;
+        browser.click(".graph svg .node[aria-label*=count]").await?;
+        has_text(browser, ".details", "counting 3").await?;
+        let details = browser.text(".details").await?;
+        assert!(
+            details.contains("Memory") && details.contains("CPU"),
+            "{details}"
+        );
+        assert!(
+            !details.contains("hunter2"),
+            "a password is masked: {details}"
+        );
+        browser.screenshot("console-2-execution").await?;
+        browser.click(".details button.reveal").await?;
+        has_text(browser, ".details", "hunter2").await?;
+        assert_no_complaints(browser).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_playbook_is_run_from_its_form_and_a_failure_leads_to_its_line() {
+    let server = server().await;
+    assert_eq!(server.register(PLAYBOOK).await.status, 201);
+    let newer = PLAYBOOK.replace("name: Ada", "name: Grace");
+    assert_eq!(server.register(&newer).await.status, 201);
+    with_browser(async |browser| {
+        let page = format!("{}#/playbooks/team/report", console(&server));
+        browser.driver.goto(&page).await?;
+        has_text(browser, "h1", "team/report").await?;
+        browser.visible(".graph svg .node").await?;
+        browser.screenshot("console-3-playbook").await?;
+
+        browser.driver.goto(&format!("{page}?tab=run")).await?;
+        let rows = "form.run-form input.number-input";
+        browser.type_into(rows, "many").await?;
+        browser.visible("form.run-form .field-error").await?;
+        browser.type_into(rows, "11").await?;
+        browser.screenshot("console-4-form").await?;
+        browser.click("form.run-form button.primary").await?;
+        has_text(browser, "h1", "failed").await?;
+        has_text(browser, ".details", "too many rows").await?;
+        browser.screenshot("console-5-failed").await?;
+        // The traceback's frame leads to the line of the playbook's text.
+        browser.click(".details a[href*='line=']").await?;
+        let url = browser.driver.current_url().await?;
+        assert!(url.as_str().contains("line=30"), "{url}");
+        has_text(browser, ".source-card", "raise ValueError").await?;
+        browser.screenshot("console-6-line").await?;
+        assert_no_complaints(browser).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_keys_is_shown_to_who_has_one() {
+    let server = Server::start_limited(&["--require-auth"]).await;
+    let made = server
+        .request(
+            "POST",
+            "/api/keys",
+            Some(json!({"name": "eyes", "role": "viewer"})),
+        )
+        .await
+        .body;
+    let key = made["key"].as_str().expect("a key").to_owned();
+    with_browser(async |browser| {
+        browser.driver.goto(&console(&server)).await?;
+        browser
+            .type_into("form.sign-in input", "noetl_wrong")
+            .await?;
+        browser.screenshot("console-7-sign-in").await?;
+        browser.click("form.sign-in button.primary").await?;
+        browser.visible("form.sign-in .bad").await?;
+        browser.type_into("form.sign-in input", &key).await?;
+        browser.click("form.sign-in button.primary").await?;
+        has_text(browser, "body", "viewer").await?;
+        // A viewer is not offered what it may not do.
+        browser
+            .driver
+            .goto(&format!("{}#/tools", console(&server)))
+            .await?;
+        has_text(browser, "main", "python").await?;
+        browser.screenshot("console-8-tools").await?;
+        let stored = browser
+            .script(
+                "return [localStorage.length, JSON.stringify(sessionStorage)]",
+                vec![],
+            )
+            .await?;
+        assert!(!stored[0].as_i64().is_some_and(|n| n > 1), "{stored}");
+        assert!(
+            stored[1].as_str().is_some_and(|s| s.contains(&key)),
+            "kept in the tab alone"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_console_may_load_and_be_loaded_by_nothing_else() {
+    let server = server().await;
+    let reply = server.request("GET", "/console/", None).await;
+    assert_eq!(
+        (reply.status, reply.content_type.as_str()),
+        (200, "text/html")
+    );
+    let policy = reply.headers["content-security-policy"]
+        .to_str()
+        .expect("text");
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert_eq!(reply.headers["cache-control"], "no-cache");
+    let page = reply.body.as_str().expect("text");
+    assert!(
+        !page.contains("http://") && !page.contains("https://"),
+        "{page}"
+    );
+    let missing = server.request("GET", "/console/none.js", None).await;
+    assert_eq!(missing.status, 404);
+    for path in [
+        "/console/..%2f..%2fCargo.toml",
+        "/console/%2e%2e/Cargo.toml",
+    ] {
+        assert_eq!(server.request("GET", path, None).await.status, 404);
+    }
+}
