@@ -33,9 +33,10 @@ mod terminal;
 mod test_database;
 mod validate;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use config::Configured;
 
@@ -114,8 +115,12 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::SandboxWorker => return crate::sandbox::worker(),
         Command::SandboxCompiler => return crate::sandbox::compiler(),
+        Command::Config(command) => return ended(command.run(&configured, &matches)),
         _ => {}
     }
+    let file = configured.file().map(Path::to_owned);
+    // Secrets that were given may be in them.
+    drop((configured, matches));
     // SAFETY: nothing before this has started a thread.
     unsafe { environment::take_secrets() };
     crate::tls::choose_provider();
@@ -131,21 +136,19 @@ pub fn main() -> ExitCode {
         Ok(exporter) => exporter,
         Err(error) => return failure::report(&error),
     };
-    let code = match runtime.block_on(run(cli.command, &configured, &matches)) {
-        Ok(code) => code,
-        Err(error) => failure::report(&error),
-    };
+    let code = ended(runtime.block_on(run(cli.command, file.as_deref())));
     if let Some(exporter) = exporter {
         exporter.stop();
     }
     code
 }
 
-async fn run(
-    command: Command,
-    configured: &Configured,
-    matches: &ArgMatches,
-) -> anyhow::Result<ExitCode> {
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| failure::report(&error))
+}
+
+/// Runs a command; `file` is the configuration file that it was given.
+async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(command) => command.run().await,
         Command::Run(execute::Run::Playbook(command)) => command.run().await,
@@ -156,8 +159,7 @@ async fn run(
         Command::Key(command) => command.run().await,
         Command::Execution(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
-        Command::Doctor(command) => command.run(configured.file()).await,
-        Command::Config(command) => command.run(configured, matches),
+        Command::Doctor(command) => command.run(file).await,
         Command::Migrate(command) => command.run().await,
         Command::Completions(command) => command.run(Cli::command()),
         Command::Man(command) => command.run(Cli::command()),
@@ -166,7 +168,7 @@ async fn run(
             Ok(ExitCode::SUCCESS)
         }
         Command::TestDatabase(command) => command.run().await,
-        Command::SandboxWorker | Command::SandboxCompiler => {
+        Command::Config(_) | Command::SandboxWorker | Command::SandboxCompiler => {
             unreachable!("they run without a runtime")
         }
     }
