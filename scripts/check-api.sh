@@ -14,6 +14,8 @@ if [ ! -x "$place/bin/schemathesis" ]; then
   "$place/bin/pip" -q install schemathesis==4.32.5
 fi
 work=$(mktemp -d)
+# The database may run as another account.
+chmod 711 "$work"
 trap 'kill "${server:-}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 export NOETL_DATA_DIR=$work/data
 "$NOETL_BIN" serve --listen 127.0.0.1:0 --playbooks playbooks >"$work/log" 2>&1 &
