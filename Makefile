@@ -42,6 +42,11 @@ build: need-build console
 	@$(step) "server" cargo build --release --workspace --bins --lib
 	@mkdir -p build && ln -sfn $(NOETL_BIN) build/noetl
 
+## static: the program for any x86-64 Linux, linked with musl, as build/noetl-static
+.PHONY: static
+static: need-static console
+	@$(step) "static server" scripts/build-static.sh build/noetl-static "$(NOETL_CACHE)"
+
 ## console: the page for people, in build/console
 .PHONY: console
 console: need-console
@@ -116,12 +121,13 @@ help:
 	@awk -F': ' '/^## /{ sub(/^## /, ""); printf "make %-8s %s\n", $$1, substr($$0, length($$1) + 3) }' $(MAKEFILE_LIST)
 
 # What each target needs of the machine.
-.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom need-console need-check-api
+.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom need-console need-check-api need-static
 need-build: ; @scripts/packages.sh cargo cc
 need-run: ; @scripts/packages.sh cargo cc postgresql
 need-test: ; @scripts/packages.sh cargo cc postgresql chromium
 need-console: ; @scripts/packages.sh node
 need-check-api: ; @scripts/packages.sh cargo cc postgresql python3-venv curl
+need-static: ; @scripts/packages.sh cargo cc musl
 need-fuzz: ; @scripts/packages.sh cargo cc c++ cargo-fuzz
 need-deny: ; @scripts/packages.sh cargo cargo-deny
 need-sbom: ; @scripts/packages.sh cargo cargo-cyclonedx

@@ -2,7 +2,7 @@
 # Makes sure that the machine has what a target needs; installs the Debian
 # packages that are missing, and no others.
 #
-#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | python3-venv | curl | wrk | cargo-SUBCOMMAND
+#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | python3-venv | curl | wrk | musl | cargo-SUBCOMMAND
 set -euo pipefail
 
 missing=()
@@ -50,6 +50,9 @@ for need in "$@"; do
         lacks "Python's virtual environments, for schemathesis" python3 python3-venv
       ;;
     curl) command -v curl >/dev/null || lacks "curl" curl ;;
+    musl)
+      command -v musl-gcc >/dev/null || lacks "musl, to link with" musl-tools
+      ;;
     wrk)
       command -v wrk >/dev/null || lacks "wrk, which the benchmark sends load with" wrk
       ;;
