@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use lru::LruCache;
 use uuid::Uuid;
 
@@ -170,22 +170,9 @@ impl Access {
     pub async fn make_key(
         &self,
         tenant: &str,
-        name: &str,
-        role: Role,
-        paths: Option<&[String]>,
-        expires_at: Option<DateTime<Utc>>,
-        created_by: Option<&str>,
+        key: NewApiKey<'_>,
     ) -> sqlx::Result<(ApiKey, KeyText)> {
-        let made = make_key(
-            &self.store,
-            tenant,
-            name,
-            role,
-            paths,
-            expires_at,
-            created_by,
-        )
-        .await?;
+        let made = make_key(&self.store, tenant, key).await?;
         self.known().pop(&made.1.digest());
         Ok(made)
     }
@@ -208,20 +195,9 @@ impl Access {
 pub async fn make_key(
     store: &Store,
     tenant: &str,
-    name: &str,
-    role: Role,
-    paths: Option<&[String]>,
-    expires_at: Option<DateTime<Utc>>,
-    created_by: Option<&str>,
+    key: NewApiKey<'_>,
 ) -> sqlx::Result<(ApiKey, KeyText)> {
     let text = KeyText::random();
-    let key = NewApiKey {
-        name,
-        role: role.as_str(),
-        paths,
-        digest: &text.digest(),
-        created_by,
-        expires_at,
-    };
-    Ok((store.put_api_key(tenant, key).await?, text))
+    let stored = store.put_api_key(tenant, key, &text.digest()).await?;
+    Ok((stored, text))
 }

@@ -12,7 +12,7 @@ use super::extract::{Json, Path};
 use super::openapi::ProblemDocument;
 use crate::access::{Principal, Role};
 use crate::app::App;
-use crate::store::ApiKey;
+use crate::store::{ApiKey, NewApiKey};
 
 /// The tenant's keys.
 #[derive(Serialize, ToSchema)]
@@ -93,15 +93,14 @@ pub(super) async fn create(
         )));
     }
     // A key can't be for more than the one that it is made with.
-    let paths = new.paths.as_deref().or(principal.paths());
-    let made = app.inner.access.make_key(
-        &principal.tenant,
-        &new.name,
-        new.role,
-        paths,
-        new.expires_at,
-        Some(&principal.subject),
-    );
+    let key = NewApiKey {
+        name: &new.name,
+        role: new.role.as_str(),
+        paths: new.paths.as_deref().or(principal.paths()),
+        created_by: Some(&principal.subject),
+        expires_at: new.expires_at,
+    };
+    let made = app.inner.access.make_key(&principal.tenant, key);
     let (entry, text) = made.await?;
     let key = text.expose().to_owned();
     Ok((StatusCode::CREATED, axum::Json(MadeKey { entry, key })))

@@ -41,6 +41,17 @@ pub struct Idempotency {
     pub digest: [u8; 32],
 }
 
+/// An execution that was accepted, and is to be run.
+pub(super) struct Task {
+    pub tenant: String,
+    pub path: String,
+    pub version: i32,
+    pub payload: Map<String, Value>,
+    pub events: Option<Listener>,
+    /// What has happened in it, if it was begun before.
+    pub history: Option<History>,
+}
+
 /// A change that is not told of is looked for after this long: another server may
 /// run the execution.
 const LOOK: Duration = Duration::from_secs(1);
@@ -147,8 +158,15 @@ impl App {
             }
         };
         let _ = told.send(id);
-        self.carry_out(tenant, &place, &path, version, payload, events, None)
-            .await
+        let task = Task {
+            tenant: tenant.clone(),
+            path,
+            version,
+            payload,
+            events,
+            history: None,
+        };
+        self.carry_out(&place, task).await
     }
 
     /// The answer of the execution that the same request led to before.
@@ -159,22 +177,13 @@ impl App {
 
     /// Runs an accepted execution, from its beginning or from where its history
     /// ends.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "it is what an execution consists of"
-    )]
     pub(super) async fn carry_out(
         &self,
-        tenant: &str,
         place: &Place,
-        path: &str,
-        version: i32,
-        payload: Map<String, Value>,
-        events: Option<Listener>,
-        history: Option<History>,
+        task: Task,
     ) -> Result<Answer, Box<Problem>> {
-        let id = place.id;
-        let running = self.run(tenant, place, path, version, payload, events, history);
+        let (id, tenant) = (place.id, task.tenant.clone());
+        let running = self.run(place, task);
         let (mut problem, ended) = match AssertUnwindSafe(running).catch_unwind().await {
             Ok(Ok(outcome)) => return Answer::new(id, outcome),
             Ok(Err(Broken::Off(problem))) => (problem, false),
@@ -186,27 +195,22 @@ impl App {
         };
         problem.about(id);
         if ended {
-            self.fail(tenant, id, &problem).await;
+            self.fail(&tenant, id, &problem).await;
         }
         Err(problem)
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "it is what an execution consists of"
-    )]
-    async fn run(
-        &self,
-        tenant: &str,
-        place: &Place,
-        path: &str,
-        version: i32,
-        payload: Map<String, Value>,
-        mut events: Option<Listener>,
-        history: Option<History>,
-    ) -> Result<Outcome, Broken> {
+    async fn run(&self, place: &Place, task: Task) -> Result<Outcome, Broken> {
         let id = place.id;
-        let plan = match self.plan(tenant, path, version).await {
+        let Task {
+            tenant,
+            path,
+            version,
+            payload,
+            mut events,
+            history,
+        } = task;
+        let plan = match self.plan(&tenant, &path, version).await {
             Ok(plan) => plan,
             Err(problem) if problem.is_of_store() => return Err(Broken::Off(problem)),
             Err(problem) => return Err(Broken::ForGood(problem)),
@@ -214,12 +218,12 @@ impl App {
         if let Some(listener) = &mut events {
             listener.tell(&Event::ExecutionStarted {
                 execution_id: id,
-                path: path.into(),
+                path,
                 version,
             });
         }
         let execution = Execution {
-            tenant: tenant.into(),
+            tenant,
             id,
             plan,
             version,

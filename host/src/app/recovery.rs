@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::App;
+use super::executions::Task;
 use super::running::Place;
 use crate::engine::History;
 use crate::playbook::OnRestart;
@@ -104,10 +105,16 @@ impl App {
         }
         tracing::info!(execution_id = %id, tenant, path, "resumed: its server is gone");
         let payload: Map<String, Value> = serde_json::from_str(payload.0.get()).unwrap_or_default();
+        let task = Task {
+            tenant,
+            path,
+            version,
+            payload,
+            events: None,
+            history,
+        };
         // How it ends is in its record.
-        let _ = self
-            .carry_out(&tenant, &place, &path, version, payload, None, history)
-            .await;
+        let _ = self.carry_out(&place, task).await;
     }
 
     /// Ends an execution that nobody goes on with.

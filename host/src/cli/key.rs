@@ -12,7 +12,7 @@ use super::local::{StoreAccess, StoreOptions};
 use super::{playbook, terminal};
 use crate::access::{Role, make_key};
 use crate::api::keys::check;
-use crate::store::{DEFAULT_TENANT, Store};
+use crate::store::{DEFAULT_TENANT, NewApiKey, Store};
 
 /// What to do with API keys.
 #[derive(Debug, Subcommand)]
@@ -126,16 +126,14 @@ impl Create {
         let (entry, text) = self
             .place
             .with(async |store| {
-                let made = make_key(
-                    store,
-                    tenant,
-                    &self.name,
-                    self.role,
+                let key = NewApiKey {
+                    name: &self.name,
+                    role: self.role.as_str(),
                     paths,
+                    created_by: Some("noetl key create"),
                     expires_at,
-                    Some("noetl key create"),
-                );
-                Ok(made.await?)
+                };
+                Ok(make_key(store, tenant, key).await?)
             })
             .await?;
         terminal::note(&format!(

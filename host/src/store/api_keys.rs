@@ -35,7 +35,7 @@ pub struct ApiKey {
 }
 
 /// A key to be stored.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct NewApiKey<'a> {
     /// What it is called.
     pub name: &'a str,
@@ -43,8 +43,6 @@ pub struct NewApiKey<'a> {
     pub role: &'a str,
     /// See [`ApiKey::paths`].
     pub paths: Option<&'a [String]>,
-    /// SHA-256 of its text.
-    pub digest: &'a [u8],
     /// Who makes it.
     pub created_by: Option<&'a str>,
     /// From when on it is not taken.
@@ -55,11 +53,16 @@ const COLUMNS: &str =
     "id, tenant, name, role, paths, created_at, created_by, expires_at, last_used_at, revoked_at";
 
 impl Store {
-    /// Adds a key.
+    /// Adds a key, whose text has this SHA-256.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn put_api_key(&self, tenant: &str, key: NewApiKey<'_>) -> sqlx::Result<ApiKey> {
+    pub async fn put_api_key(
+        &self,
+        tenant: &str,
+        key: NewApiKey<'_>,
+        digest: &[u8],
+    ) -> sqlx::Result<ApiKey> {
         let mut connection = self.connections.of(tenant).await?;
         sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "INSERT INTO api_keys (id, tenant, name, role, paths, digest, created_by, expires_at)
@@ -70,7 +73,7 @@ impl Store {
         .bind(key.name)
         .bind(key.role)
         .bind(key.paths)
-        .bind(key.digest)
+        .bind(digest)
         .bind(key.created_by)
         .bind(key.expires_at)
         .fetch_one(&mut *connection)
