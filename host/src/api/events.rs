@@ -1,5 +1,6 @@
 //! Events of executions, as they happen.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use futures_util::stream::{Stream, unfold};
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ use super::openapi::ProblemDocument;
 use crate::access::Principal;
 use crate::app::App;
 use crate::engine::Change;
-use crate::store::{EventRecord, Filter};
+use crate::store::{EventRecord, ExecutionSummary, Filter};
 
 /// What another server does is not told; it is looked for after this long.
 const LOOK: Duration = Duration::from_secs(2);
@@ -189,6 +190,8 @@ pub(super) async fn live(State(app): State<App>, principal: Principal) -> Respon
         app,
         principal,
         changes,
+        seen: None,
+        look: Instant::now(),
         known: Vec::new(),
     };
     Sse::new(gathering.stream())
@@ -200,6 +203,10 @@ struct Gathering {
     app: App,
     principal: Principal,
     changes: Receiver<Change>,
+    /// The newest executions and their states, once they were looked at.
+    seen: Option<HashMap<Uuid, String>>,
+    /// When they are to be looked at again.
+    look: Instant,
     known: Vec<Event>,
 }
 
@@ -218,40 +225,64 @@ impl Gathering {
         let stopping = self.app.clone();
         let mut ids = Vec::new();
         tokio::select! {
-            () = self.changed(&mut ids) => {}
+            _ = timeout_at(self.look, self.changed(&mut ids)) => {}
             () = stopping.stopping() => return None,
         }
-        let _ = timeout(GATHER, async {
-            loop {
-                self.changed(&mut ids).await;
-            }
-        })
-        .await;
-        ids.sort_unstable();
-        ids.dedup();
-        let newest = ids.split_off(ids.len().saturating_sub(AT_ONCE));
+        if !ids.is_empty() {
+            let more = async {
+                loop {
+                    self.changed(&mut ids).await;
+                }
+            };
+            let _ = timeout(GATHER, more).await;
+            ids.sort_unstable();
+            ids.dedup();
+            let newest = ids.split_off(ids.len().saturating_sub(AT_ONCE));
+            let executions = self.list(Some(newest)).await?;
+            self.tell(&executions);
+        }
+        if self.look <= Instant::now() {
+            let newest = self.list(None).await?;
+            self.compare(&newest);
+            self.look = Instant::now() + LOOK;
+        }
+        Some(())
+    }
+
+    async fn list(&self, ids: Option<Vec<Uuid>>) -> Option<Vec<ExecutionSummary>> {
         let filter = Filter {
             limit: AT_ONCE as i64,
-            ids: Some(newest),
+            ids,
             paths: self.principal.paths().map(<[String]>::to_vec),
             ..Filter::default()
         };
         let store = &self.app.inner.store;
-        let executions = store
-            .executions(&self.principal.tenant, &filter)
-            .await
-            .ok()?;
+        let found = store.executions(&self.principal.tenant, &filter).await;
+        found.ok()
+    }
+
+    /// Another server may run executions too: what is not as it was is told.
+    fn compare(&mut self, newest: &[ExecutionSummary]) {
+        let state = |each: &ExecutionSummary| (each.execution_id, each.status.clone());
+        let before = self.seen.replace(newest.iter().map(state).collect());
+        if let Some(before) = before {
+            let mut changed = newest.to_vec();
+            changed.retain(|each| before.get(&each.execution_id) != Some(&each.status));
+            self.tell(&changed);
+        }
+    }
+
+    fn tell(&mut self, executions: &[ExecutionSummary]) {
         // The newest comes first, and is taken from the end.
-        self.known = executions
+        let events = executions
             .iter()
-            .filter_map(|execution| {
-                Event::default()
-                    .event("execution")
-                    .json_data(execution)
-                    .ok()
-            })
-            .collect();
-        Some(())
+            .filter_map(|each| Event::default().event("execution").json_data(each).ok());
+        self.known.splice(0..0, events);
+        if let Some(seen) = &mut self.seen {
+            for each in executions {
+                seen.insert(each.execution_id, each.status.clone());
+            }
+        }
     }
 
     /// Waits until an execution of the tenant has started or ended.

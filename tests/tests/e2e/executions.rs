@@ -251,6 +251,8 @@ async fn another_server_is_told_to_cancel() {
     let one = Server::start_with(store, demo).await;
     let two = Server::start_with(twin, Database::create().await).await;
     assert_eq!(one.register(&python("t/loop", LOOP)).await.status, 201);
+    let live = two.builder("GET", "/api/executions/live").send().await;
+    let live = live.expect("it answers");
     let id = start(&one, "t/loop", json!({})).await;
     wait(&two, &id, |record| {
         record["steps"][1]["status"] == "running"
@@ -264,6 +266,12 @@ async fn another_server_is_told_to_cancel() {
     assert_eq!(
         (&record["status"], &record["resumed"]),
         (&json!("cancelled"), &json!(0))
+    );
+    // Who watches one server sees what another runs.
+    let heard = hear(live, "cancelled").await;
+    assert_eq!(
+        heard.last().map(|(_, data)| &data["execution_id"]),
+        Some(&json!(id))
     );
 }
 
