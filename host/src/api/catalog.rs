@@ -339,7 +339,7 @@ impl StepDocument {
 ///
 /// `path@3` is its third version; `path` and `path@latest` are the latest.
 #[utoipa::path(get, path = "/api/catalog/playbooks/{*path}", tag = "catalog",
-    params(("path" = String, Path, description = "The path, with or without `@version`")),
+    params(("path" = String, Path, pattern = "^[^@]+(@(latest|[1-9][0-9]{0,8}))?$", description = "The path, with or without `@version`")),
     responses(
         (status = 200, description = "The playbook", body = PlaybookDocument),
         (status = 404, description = "There is none", body = ProblemDocument, content_type = "application/problem+json"),
@@ -389,7 +389,7 @@ pub(super) async fn get(
 /// With `@version` that version, without all of them. Executions that ran it keep
 /// their records, and its text.
 #[utoipa::path(delete, path = "/api/catalog/playbooks/{*path}", tag = "catalog",
-    params(("path" = String, Path, description = "The path, with or without `@version`")),
+    params(("path" = String, Path, pattern = "^[^@]+(@[1-9][0-9]{0,8})?$", description = "The path, with or without `@version`")),
     responses(
         (status = 204, description = "It is removed"),
         (status = 404, description = "There is none", body = ProblemDocument, content_type = "application/problem+json"),

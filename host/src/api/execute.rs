@@ -28,6 +28,7 @@ use crate::engine::{Listener, Told};
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
     /// The playbook's path, with or without `@version`.
+    #[schema(pattern = "^[^@]*(@(latest|[1-9][0-9]{0,8}))?$")]
     path: String,
     /// What goes over the playbook's workload, mapping by mapping.
     #[schema(value_type = Option<Object>)]
@@ -99,6 +100,7 @@ fn wanted(headers: &HeaderMap, request: Request) -> Result<Wanted, Box<Problem>>
                 .to_str()
                 .ok()
                 .filter(|key| (1..=255).contains(&key.len()))
+                .filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()))
                 .ok_or_else(|| {
                     Box::new(Problem::bad_request(
                         "the header Idempotency-Key must be 1 to 255 visible ASCII characters",
