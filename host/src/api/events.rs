@@ -10,8 +10,6 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
 use serde::Serialize;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,7 +20,7 @@ use super::extract::Path;
 use super::openapi::ProblemDocument;
 use crate::access::Principal;
 use crate::app::App;
-use crate::engine::Change;
+use crate::engine::Watcher;
 use crate::store::{EventRecord, ExecutionSummary, Filter};
 
 /// What another server does is not told; it is looked for after this long.
@@ -69,17 +67,8 @@ pub(super) async fn of_execution(
     };
     let changes = app.inner.engine.changes().watch();
     let store = &app.inner.store;
-    let filter = Filter {
-        ids: Some(vec![id]),
-        limit: 1,
-        paths: principal.paths().map(<[String]>::to_vec),
-        ..Filter::default()
-    };
-    if store
-        .executions(&principal.tenant, &filter)
-        .await?
-        .is_empty()
-    {
+    let found = store.execution_summary(&principal.tenant, id).await?;
+    if !found.is_some_and(|summary| principal.may_use(&summary.path)) {
         return Err(Problem::no_execution(id));
     }
     if !asks(&headers, "accept", "text/event-stream") {
@@ -104,7 +93,7 @@ struct Watching {
     app: App,
     tenant: String,
     id: Uuid,
-    changes: Receiver<Change>,
+    changes: Watcher,
     after: i32,
     known: std::vec::IntoIter<EventRecord>,
     ended: bool,
@@ -150,30 +139,16 @@ impl Watching {
     }
 
     async fn runs(&self) -> Option<bool> {
-        let filter = Filter {
-            ids: Some(vec![self.id]),
-            limit: 1,
-            ..Filter::default()
-        };
         let store = &self.app.inner.store;
-        let found = store.executions(&self.tenant, &filter).await.ok()?;
-        Some(found.first()?.status == "running")
+        let found = store.execution_summary(&self.tenant, self.id).await.ok()?;
+        Some(found?.status == "running")
     }
 
     /// Waits until the execution may have changed; `None` once the server ends.
     async fn change(&mut self) -> Option<()> {
         let id = self.id;
-        let change = async {
-            loop {
-                match self.changes.recv().await {
-                    Ok(change) if change.id != id => {}
-                    Ok(_) | Err(RecvError::Lagged(_)) => return,
-                    Err(RecvError::Closed) => std::future::pending().await,
-                }
-            }
-        };
         tokio::select! {
-            _ = timeout(LOOK, change) => Some(()),
+            _ = timeout(LOOK, self.changes.next(|change| change.id == id)) => Some(()),
             () = self.app.stopping() => None,
         }
     }
@@ -202,7 +177,7 @@ pub(super) async fn live(State(app): State<App>, principal: Principal) -> Respon
 struct Gathering {
     app: App,
     principal: Principal,
-    changes: Receiver<Change>,
+    changes: Watcher,
     /// The newest executions and their states, once they were looked at.
     seen: Option<HashMap<Uuid, String>>,
     /// When they are to be looked at again.
@@ -287,14 +262,11 @@ impl Gathering {
 
     /// Waits until an execution of the tenant has started or ended.
     async fn changed(&mut self, ids: &mut Vec<Uuid>) {
-        loop {
-            match self.changes.recv().await {
-                Ok(change) if change.status && change.tenant == self.principal.tenant => {
-                    return ids.push(change.id);
-                }
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => std::future::pending().await,
-            }
-        }
+        let tenant = &self.principal.tenant;
+        // Those that were missed are found when it is looked again.
+        let change = self
+            .changes
+            .next(|change| change.status && change.tenant == *tenant);
+        ids.extend(change.await.map(|change| change.id));
     }
 }

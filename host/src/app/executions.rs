@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -285,22 +285,15 @@ impl App {
     ) -> Result<ExecutionRecord, Box<Problem>> {
         let mut changes = self.inner.engine.changes().watch();
         loop {
-            let record = self.inner.store.execution(tenant, id).await;
-            let record = record
-                .map_err(Problem::store)?
-                .ok_or_else(|| Problem::no_execution(id))?;
-            if record.summary.status != "running" {
-                return Ok(record);
+            let store = &self.inner.store;
+            let summary = store.execution_summary(tenant, id).await;
+            let summary = summary.map_err(Problem::store)?;
+            if summary.is_none_or(|summary| summary.status != "running") {
+                let record = store.execution(tenant, id).await;
+                let record = record.map_err(Problem::store)?;
+                return record.ok_or_else(|| Box::new(Problem::no_execution(id)));
             }
-            let change = async {
-                loop {
-                    match changes.recv().await {
-                        Ok(change) if change.id != id || !change.status => {}
-                        Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => break,
-                        Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-                    }
-                }
-            };
+            let change = changes.next(|change| change.id == id && change.status);
             let _ = timeout(LOOK, change).await;
         }
     }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use changes::{Change, Changes};
+pub use changes::{Changes, Watcher};
 pub use event::{Event, StepRecord};
 pub use execution::{Failure, Outcome};
 pub use history::{History, StepHistory, steps};

@@ -385,6 +385,22 @@ impl Store {
         .await
     }
 
+    /// What lists say of one execution.
+    pub async fn execution_summary(
+        &self,
+        tenant: &str,
+        id: Uuid,
+    ) -> sqlx::Result<Option<ExecutionSummary>> {
+        let mut connection = self.connections.of(tenant).await?;
+        sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {SUMMARY} FROM executions WHERE tenant = $1 AND id = $2"
+        )))
+        .bind(tenant)
+        .bind(id)
+        .fetch_optional(&mut *connection)
+        .await
+    }
+
     /// All that is known of an execution.
     pub async fn execution(&self, tenant: &str, id: Uuid) -> sqlx::Result<Option<ExecutionRecord>> {
         let mut connection = self.connections.of(tenant).await?;
