@@ -8,6 +8,7 @@ mod configuration;
 mod console;
 mod executions;
 mod flow;
+mod frozen;
 mod grants;
 mod http;
 mod limits;

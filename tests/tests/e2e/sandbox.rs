@@ -18,7 +18,7 @@ impl CredentialSource for NoCredentials {
     }
 }
 
-fn pools() -> Pools {
+pub(crate) fn pools() -> Pools {
     Pools::new(Arc::new(NoCredentials), PoolSettings::default())
 }
 
