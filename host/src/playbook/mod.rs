@@ -14,10 +14,11 @@ mod tool;
 pub use crate::yaml::{Diagnostic, Diagnostics};
 pub use model::{Action, ActionKind, Branch, Next, OnRestart, Playbook, Step, Var};
 
+use crate::grants::BUILT_IN_TOOLS;
 use crate::yaml;
 
 /// Parses and checks a playbook. `file` is the name for messages; `plugins` are
-/// the names of the tools that exist beside `python`, `postgres` and `workbook`.
+/// the names of the tools that exist beside `workbook` and those that every server has.
 ///
 /// # Errors
 /// Everything that is wrong with the text, in the order of its lines.
@@ -26,7 +27,11 @@ pub fn parse<S: AsRef<str>>(
     text: &str,
     plugins: &[S],
 ) -> Result<Playbook, Diagnostics> {
-    let plugins: Vec<&str> = plugins.iter().map(AsRef::as_ref).collect();
+    let plugins: Vec<&str> = plugins
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|name| !BUILT_IN_TOOLS.contains(name))
+        .collect();
     let mut report = yaml::Report::new(file);
     let source = yaml::Source::new(text);
     let tree = yaml::read(text, &source, &mut report);

@@ -842,3 +842,17 @@ fn a_hostile_file_gets_a_short_answer() {
         assert!(told.len() < 50_000, "{shown}: {} bytes", told.len());
     }
 }
+
+#[test]
+fn each_tool_that_there_is_is_named_once() {
+    let text = "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {name: f, path: f}\n\
+                workflow:\n  - step: start\n    tool: something\n  - step: end\n";
+    let plugins = ["postgres", "python", "zoom"];
+    let errors = parse("f.yaml", text, &plugins).expect_err("there is no such tool");
+    assert!(
+        errors
+            .to_string()
+            .contains("there are: python, postgres, workbook, zoom"),
+        "{errors}"
+    );
+}
