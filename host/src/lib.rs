@@ -2,7 +2,7 @@
 //! tool step runs in a fresh WebAssembly sandbox.
 //!
 //! `cli → api → engine → sandbox → capabilities → wit`; `engine → playbook →
-//! template`; `store` stands beside them; `limits`, `grants`, `secrets`, `metrics` and
+//! template`; `store` stands beside them; `limits`, `grants`, `tool`, `secrets`, `metrics` and
 //! `trace` below all.
 
 pub mod access;
@@ -23,6 +23,7 @@ pub mod template;
 #[cfg(test)]
 mod testing;
 pub mod tls;
+pub mod tool;
 pub mod trace;
 pub mod visible;
 pub mod wit;

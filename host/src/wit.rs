@@ -1,7 +1,7 @@
-//! Bindings of `wit/tool.wit`, world `tool`.
+//! Bindings of `wit/0.1/tool.wit`, world `tool`.
 
 wasmtime::component::bindgen!({
-    path: "../wit",
+    path: "../wit/0.1",
     world: "tool",
     imports: { default: async | trappable },
     exports: { default: async },

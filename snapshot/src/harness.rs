@@ -15,7 +15,7 @@ use bindings::{Tool, ToolPre};
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "../wit/0.1",
         world: "tool",
         imports: { default: async | trappable },
         exports: { default: async },

@@ -9,7 +9,7 @@ mod script;
 #[expect(clippy::too_many_arguments, reason = "generated from the WIT")]
 mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "../../wit/0.1",
         world: "tool",
         generate_all,
     });

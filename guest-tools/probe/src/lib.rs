@@ -4,7 +4,7 @@
 
 #[expect(clippy::too_many_arguments, reason = "generated from the WIT")]
 mod bindings {
-    wit_bindgen::generate!({ path: "../../wit", world: "tool" });
+    wit_bindgen::generate!({ path: "../../wit/0.1", world: "tool" });
 
     export!(Probe);
 

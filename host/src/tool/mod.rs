@@ -1,0 +1,8 @@
+//! What a tool is to those who choose one: its manifest, and how playbooks name it.
+
+mod manifest;
+mod reference;
+pub mod schema;
+
+pub use manifest::{Capabilities, Hosts, Manifest, ManifestError, SECTION, Schemas};
+pub use reference::{Name, NameError, Pin, Reference};
