@@ -86,11 +86,6 @@ impl Engine {
         &self.changes
     }
 
-    /// The names of the tools that a playbook can use.
-    pub fn tools(&self) -> Vec<String> {
-        self.runner.tools()
-    }
-
     /// Whether steps can run now, or why not.
     ///
     /// # Errors

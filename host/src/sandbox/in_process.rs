@@ -61,10 +61,6 @@ impl InProcess {
 
 #[async_trait]
 impl StepRunner for InProcess {
-    fn tools(&self) -> Vec<String> {
-        self.instances.names()
-    }
-
     async fn run(&self, request: StepRequest) -> StepOutcome {
         let limits = request.limits;
         let postgres = postgres(&self.pools, &request);

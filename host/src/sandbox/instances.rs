@@ -107,11 +107,6 @@ impl Instances {
         Ok(())
     }
 
-    /// The names of the tools.
-    pub fn names(&self) -> Vec<String> {
-        self.tools.keys().cloned().collect()
-    }
-
     /// Runs a step in an instance of its own, with `postgres` to answer its calls.
     pub async fn run(&self, job: Job, postgres: Box<dyn Backend>) -> Done {
         let started = Instant::now();

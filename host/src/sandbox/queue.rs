@@ -114,10 +114,6 @@ fn span(request: &StepRequest) -> tracing::Span {
 
 #[async_trait]
 impl<R: StepRunner> StepRunner for Queued<R> {
-    fn tools(&self) -> Vec<String> {
-        self.runner.tools()
-    }
-
     fn ready(&self) -> Result<(), String> {
         self.runner.ready()
     }
@@ -387,10 +383,6 @@ mod tests {
 
     #[async_trait]
     impl StepRunner for Gate {
-        fn tools(&self) -> Vec<String> {
-            Vec::new()
-        }
-
         async fn run(&self, request: StepRequest) -> StepOutcome {
             self.began.lock().unwrap().push(request.step);
             self.may_end.acquire().await.unwrap().forget();

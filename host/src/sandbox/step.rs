@@ -15,9 +15,6 @@ use crate::grants::{Caller, Grant};
 /// Runs steps. Implementations differ in where the instance lives.
 #[async_trait]
 pub trait StepRunner: Send + Sync {
-    /// The names of the tools that it can run.
-    fn tools(&self) -> Vec<String>;
-
     /// Whether it can run one now, or why not.
     fn ready(&self) -> Result<(), String> {
         Ok(())
@@ -31,7 +28,8 @@ pub trait StepRunner: Send + Sync {
 /// One call of a tool.
 #[derive(Debug, Clone)]
 pub struct StepRequest {
-    /// The tool's name: `python`, `postgres` or a plugin's.
+    /// What the runner calls the tool by: the name of one that every server has, or
+    /// the digest of one that was pushed.
     pub tool: String,
     /// The tenant that the step runs for.
     pub tenant: String,

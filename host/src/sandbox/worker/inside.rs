@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +20,7 @@ use super::super::job::{Done, Job};
 use super::super::lockdown::{Confinement, Lockdown};
 use super::super::runtime::{engine, error, tick};
 use super::protocol::{
-    FromWorker, Reader, RunId, ToWorker, WireDone, decode, encode, framed, write,
+    FromWorker, Reader, RunId, ToWorker, ToolFiles, WireDone, decode, encode, framed, write,
 };
 use super::turns::{Started, Turns};
 use crate::capabilities::postgres::{Answer, Backend, Call};
@@ -77,7 +76,7 @@ fn serve() -> anyhow::Result<()> {
 
 /// Loads the tools while files can be opened, then gives up everything.
 fn prepare(
-    tools: Vec<(String, PathBuf)>,
+    tools: ToolFiles,
     socket: &StdUnixStream,
     mut lockdown: Lockdown,
 ) -> anyhow::Result<(Instances, tokio::runtime::Runtime, Confinement)> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::bail;
 use futures_util::StreamExt;
 use tokio::process::Child;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 use tokio_util::bytes::Bytes;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::job::Job;
 use super::process::Process;
 use super::protocol::{
-    FromWorker, Reader, RunId, ToWorker, WireDone, Writer, decode, encode, write,
+    FromWorker, Reader, RunId, ToWorker, ToolFiles, WireDone, Writer, decode, encode, write,
 };
 use crate::capabilities::postgres::Call;
 
@@ -33,8 +34,12 @@ pub(super) enum Said {
 /// A worker that takes steps.
 pub(super) struct Link {
     pub pid: u32,
+    /// The tools that it has.
+    tools: Arc<ToolFiles>,
     out: UnboundedSender<Bytes>,
     steps: Mutex<Steps>,
+    /// Told when a step has left.
+    left: Notify,
     next: AtomicU64,
     /// To end the process.
     kill: CancellationToken,
@@ -65,13 +70,16 @@ impl Link {
             child,
             reader,
             writer,
+            tools,
             ..
         } = process;
         let (out, outgoing) = mpsc::unbounded_channel();
         let link = Arc::new(Self {
             pid: child.id().unwrap_or_default(),
+            tools,
             out,
             steps: Mutex::new(Some(HashMap::new())),
+            left: Notify::new(),
             next: AtomicU64::new(0),
             kill: CancellationToken::new(),
             gone: OnceLock::new(),
@@ -106,6 +114,24 @@ impl Link {
         let steps = steps.as_ref()?;
         let has = steps.values().any(|step| step.tenant == tenant);
         Some((steps.len(), has))
+    }
+
+    /// Whether it has the tool.
+    pub fn has(&self, tool: &str) -> bool {
+        self.tools.contains_key(tool)
+    }
+
+    /// Ends the process once no step runs in it; nobody may start one any more.
+    pub async fn retire(&self) {
+        loop {
+            let left = self.left.notified();
+            match self.lock().as_ref() {
+                Some(steps) if !steps.is_empty() => {}
+                _ => break,
+            }
+            left.await;
+        }
+        self.kill("its tools were replaced");
     }
 
     /// Ends the process, whatever it does.
@@ -144,7 +170,10 @@ impl Link {
             Err(mpsc::error::TrySendError::Full(_)) => {
                 bail!("a step calls without waiting for an answer")
             }
-            _ if ends => drop(steps.remove(&id)),
+            _ if ends => {
+                steps.remove(&id);
+                self.left.notify_one();
+            }
             _ => {}
         }
         Ok(())
@@ -209,6 +238,7 @@ async fn live(
     };
     let _ = link.gone.set(why);
     *link.lock() = None;
+    link.left.notify_one();
 }
 
 impl Run {
@@ -232,6 +262,7 @@ impl Drop for Run {
             .and_then(|steps| steps.remove(&self.id));
         if listed.is_some() {
             self.link.tell(&ToWorker::Cancel(self.id));
+            self.link.left.notify_one();
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Some workers, and steps for them.
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use super::super::runtime::{engine, error};
 use super::super::{ErrorCategory, StepError, StepOutcome, StepRequest, StepRunner, Usage};
 use super::link::{Link, Said};
 use super::process::{self, Process};
-use super::protocol::{ToWorker, WireDone};
+use super::protocol::{ToWorker, ToolFiles, WireDone};
 use crate::capabilities::log::Written;
 use crate::capabilities::postgres::{Backend, Call, Observed, Pools};
 use crate::metrics::{Metrics, memory};
@@ -60,7 +61,9 @@ impl WorkerSettings {
 /// The runner whose instances live in worker processes. Dropping it ends them.
 pub struct Workers {
     places: Arc<Places>,
-    tools: Vec<String>,
+    program: PathBuf,
+    /// The ways to put another worker into a place; held by who replaces them.
+    replace: tokio::sync::Mutex<Vec<mpsc::Sender<Process>>>,
     pools: Pools,
     metrics: Metrics,
     confinement: Confinement,
@@ -73,6 +76,8 @@ struct Places {
     links: Mutex<Vec<Option<Arc<Link>>>>,
     /// Told when a place is filled.
     filled: Notify,
+    /// What a worker that is started has.
+    tools: Mutex<Arc<ToolFiles>>,
 }
 
 impl Places {
@@ -81,10 +86,15 @@ impl Places {
         self.filled.notify_waiters();
     }
 
-    /// The worker with the least to do, of those that the tenant may use: never
-    /// all of them, if there are several. What takes a while and can't be broken
-    /// off, a copy of a large memory for one, then delays only who does it.
-    fn idlest(&self, tenant: &str) -> Option<Arc<Link>> {
+    fn tools(&self) -> Arc<ToolFiles> {
+        Arc::clone(&self.tools.lock().expect("never poisoned"))
+    }
+
+    /// The worker with the least to do, of those that have the tool and that the
+    /// tenant may use: never all of them, if there are several. What takes a while
+    /// and can't be broken off, a copy of a large memory for one, then delays only
+    /// who does it.
+    fn idlest(&self, tenant: &str, tool: &str) -> Option<Arc<Link>> {
         let links = self.lock();
         let states: Vec<_> = links
             .iter()
@@ -95,16 +105,16 @@ impl Places {
         let full = used > 0 && used + 1 >= links.len();
         states
             .into_iter()
-            .filter(|((_, has), _)| *has || !full)
+            .filter(|((_, has), link)| (*has || !full) && link.has(tool))
             .min_by_key(|((running, _), _)| *running)
             .map(|(_, link)| Arc::clone(link))
     }
 
     /// The same, once there is one.
-    async fn worker(&self, tenant: &str) -> Arc<Link> {
+    async fn worker(&self, tenant: &str, tool: &str) -> Arc<Link> {
         loop {
             let filled = self.filled.notified();
-            if let Some(link) = self.idlest(tenant) {
+            if let Some(link) = self.idlest(tenant, tool) {
                 return link;
             }
             filled.await;
@@ -119,7 +129,7 @@ impl Places {
 /// A tool that was made ready for workers.
 #[derive(Debug, Clone)]
 pub struct Tool {
-    /// Its name.
+    /// What steps call it by.
     pub name: String,
     /// Its machine code.
     code: PathBuf,
@@ -155,41 +165,38 @@ impl Workers {
         pools: Pools,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
-        let names = tools.iter().map(|tool| tool.name.clone()).collect();
-        let tools: Arc<[_]> = tools
-            .into_iter()
-            .map(|tool| (tool.name, tool.code))
-            .collect();
-        let starts =
-            (0..settings.workers.max(1)).map(|_| process::start(&settings.program, &tools));
+        let program = settings.program;
+        let tools = files(tools);
+        let starts = (0..settings.workers.max(1)).map(|_| process::start(&program, &tools));
         let processes = futures_util::future::try_join_all(starts).await?;
         let confinement = processes[0].confinement.clone();
         let places = Arc::new(Places {
             links: Mutex::new(vec![None; processes.len()]),
             filled: Notify::new(),
+            tools: Mutex::new(tools),
         });
         let mut keepers = JoinSet::new();
+        let mut replace = Vec::new();
         for (place, process) in processes.into_iter().enumerate() {
+            let (sender, replacements) = mpsc::channel(1);
+            replace.push(sender);
+            let keeper = Keeper {
+                places: Arc::clone(&places),
+                place,
+                program: program.clone(),
+                replacements,
+                metrics: metrics.clone(),
+            };
             let (link, life) = Link::new(process);
             places.fill(place, Some(Arc::clone(&link)));
             metrics.worker_started(false);
-            let (places, tools) = (Arc::clone(&places), Arc::clone(&tools));
-            let (program, metrics) = (settings.program.clone(), metrics.clone());
-            keepers.spawn(async move {
-                attend(&places, place, link, life).await;
-                loop {
-                    let process = restart(&program, &tools).await;
-                    metrics.worker_started(true);
-                    let (link, life) = Link::new(process);
-                    places.fill(place, Some(Arc::clone(&link)));
-                    attend(&places, place, link, life).await;
-                }
-            });
+            keepers.spawn(keeper.keep(link, Box::pin(life)));
         }
         watch(&places, &metrics);
         Ok(Self {
             places,
-            tools: names,
+            program,
+            replace: tokio::sync::Mutex::new(replace),
             pools,
             metrics,
             confinement,
@@ -197,16 +204,35 @@ impl Workers {
         })
     }
 
+    /// Has other workers with these tools take the places of those that run: they
+    /// have every step from then on. Steps that run end where they are. If it can't
+    /// be done, all stays as it was.
+    ///
+    /// # Errors
+    /// If a worker can't be started, or a component is no tool.
+    pub async fn replace(&self, tools: Vec<Tool>) -> anyhow::Result<()> {
+        let places = self.replace.lock().await;
+        let tools = files(tools);
+        // A worker at a time: what starts takes a core from steps that run.
+        let mut first = Some(process::start(&self.program, &tools).await?);
+        *self.places.tools.lock().expect("never poisoned") = Arc::clone(&tools);
+        for place in places.iter() {
+            let process = match first.take() {
+                Some(process) => process,
+                None => process::start(&self.program, &tools).await?,
+            };
+            // Its keeper is gone only when all of this is.
+            let _ = place.send(process).await;
+        }
+        Ok(())
+    }
+
     /// Starts one worker, and tells how it is confined.
     ///
     /// # Errors
     /// As for [`Self::start`].
     pub async fn probe(settings: &WorkerSettings, tools: &[Tool]) -> anyhow::Result<Confinement> {
-        let tools: Vec<_> = tools
-            .iter()
-            .map(|tool| (tool.name.clone(), tool.code.clone()))
-            .collect();
-        let process = process::start(&settings.program, &tools).await?;
+        let process = process::start(&settings.program, &files(tools.to_vec())).await?;
         Ok(process.confinement)
     }
 
@@ -224,7 +250,8 @@ impl Workers {
     /// Runs a step in one worker.
     async fn attempt(&self, request: &StepRequest, job: &Job) -> Result<Done, Lost> {
         let deadline = Instant::now() + request.limits.time;
-        let worker = tokio::time::timeout_at(deadline, self.places.worker(&request.tenant));
+        let worker = self.places.worker(&request.tenant, &request.tool);
+        let worker = tokio::time::timeout_at(deadline, worker);
         let Ok(link) = worker.await else {
             return Err(Lost {
                 why: "no sandbox worker could be started".into(),
@@ -329,10 +356,6 @@ fn arrived(done: WireDone) -> Done {
 
 #[async_trait]
 impl StepRunner for Workers {
-    fn tools(&self) -> Vec<String> {
-        self.tools.clone()
-    }
-
     fn ready(&self) -> Result<(), String> {
         match self.pids().is_empty() {
             true => Err("no sandbox worker runs".into()),
@@ -394,24 +417,59 @@ fn watch(places: &Arc<Places>, metrics: &Metrics) {
     );
 }
 
-/// Lives with a worker until it is gone.
-async fn attend(places: &Places, place: usize, link: Arc<Link>, life: impl Future<Output = ()>) {
-    let started = Instant::now();
-    life.await;
-    places.fill(place, None);
-    tracing::warn!(pid = link.pid, "a sandbox worker is gone: {}", link.why());
-    if started.elapsed() < PAUSE {
-        tokio::time::sleep(PAUSE).await;
-    }
+fn files(tools: Vec<Tool>) -> Arc<ToolFiles> {
+    let files = tools.into_iter().map(|tool| (tool.name, tool.code));
+    Arc::new(files.collect())
 }
 
-/// A new worker, however long it takes to get one.
-async fn restart(program: &Path, tools: &[(String, PathBuf)]) -> Process {
-    loop {
-        match process::start(program, tools).await {
-            Ok(process) => return process,
-            Err(error) => tracing::error!("{error:#}"),
+/// Keeps one place filled.
+struct Keeper {
+    places: Arc<Places>,
+    place: usize,
+    program: PathBuf,
+    replacements: mpsc::Receiver<Process>,
+    metrics: Metrics,
+}
+
+type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Keeper {
+    async fn keep(mut self, mut link: Arc<Link>, mut life: Life) {
+        loop {
+            let started = Instant::now();
+            let (process, lives) = tokio::select! {
+                () = &mut life => {
+                    self.places.fill(self.place, None);
+                    tracing::warn!(pid = link.pid, "a sandbox worker is gone: {}", link.why());
+                    if started.elapsed() < PAUSE {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    (self.restart().await, false)
+                }
+                Some(process) = self.replacements.recv() => (process, true),
+            };
+            let (next, next_life) = Link::new(process);
+            let before = std::mem::replace(&mut link, next);
+            let ends = std::mem::replace(&mut life, Box::pin(next_life));
+            self.places.fill(self.place, Some(Arc::clone(&link)));
+            if lives {
+                // Steps that were given to it before end there.
+                tokio::spawn(async move { tokio::join!(before.retire(), ends) });
+            }
         }
-        tokio::time::sleep(PAUSE).await;
+    }
+
+    /// A new worker, however long it takes to get one.
+    async fn restart(&self) -> Process {
+        loop {
+            match process::start(&self.program, &self.places.tools()).await {
+                Ok(process) => {
+                    self.metrics.worker_started(true);
+                    return process;
+                }
+                Err(error) => tracing::error!("{error:#}"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,7 +14,7 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, Command};
 
 use super::super::lockdown::Confinement;
-use super::protocol::{FromWorker, Reader, ToWorker, Writer, decode, encode, framed};
+use super::protocol::{FromWorker, Reader, ToWorker, ToolFiles, Writer, decode, encode, framed};
 
 /// The hidden argument with which this program is a worker.
 pub const WORKER: &str = "sandbox-worker";
@@ -29,6 +30,7 @@ pub(super) struct Process {
     pub reader: Reader,
     pub writer: Writer,
     pub confinement: Confinement,
+    pub tools: Arc<ToolFiles>,
 }
 
 /// A program as a worker: it gets a socket, and nothing else: no environment, no
@@ -49,7 +51,7 @@ pub fn worker_command(program: &Path, socket: OwnedFd) -> Command {
 }
 
 /// Starts a worker and waits until it is ready.
-pub(super) async fn start(program: &Path, tools: &[(String, PathBuf)]) -> anyhow::Result<Process> {
+pub(super) async fn start(program: &Path, tools: &Arc<ToolFiles>) -> anyhow::Result<Process> {
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let mut child = worker_command(program, theirs.into())
@@ -60,7 +62,7 @@ pub(super) async fn start(program: &Path, tools: &[(String, PathBuf)]) -> anyhow
     }
     let (mut reader, mut writer) = framed(UnixStream::from_std(ours)?);
     writer
-        .send(encode(&ToWorker::Load(tools.to_vec())))
+        .send(encode(&ToWorker::Load(ToolFiles::clone(tools))))
         .await
         .context("the sandbox worker takes no message")?;
     let frame = tokio::time::timeout(START, reader.next())
@@ -76,6 +78,7 @@ pub(super) async fn start(program: &Path, tools: &[(String, PathBuf)]) -> anyhow
             reader,
             writer,
             confinement,
+            tools: Arc::clone(tools),
         }),
         FromWorker::Ready(Err(error)) => bail!("{error}"),
         other => bail!("the sandbox worker is not ready, it says {other:?}"),

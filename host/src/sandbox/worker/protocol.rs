@@ -1,6 +1,9 @@
 //! What the server and its workers say to each other, as length-prefixed frames
 //! over a Unix socket.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use anyhow::Context;
 use futures_util::SinkExt;
 use serde::de::DeserializeOwned;
@@ -24,11 +27,14 @@ const MAX_FRAME: usize = 128 << 20;
 /// Names one run of a step, for as long as the server lives.
 pub(super) type RunId = u64;
 
+/// Tools, by the name that steps ask for, and the files of their machine code.
+pub(super) type ToolFiles = BTreeMap<String, PathBuf>;
+
 /// What a worker is told.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToWorker {
-    /// First of all: tools, by name and the file of their machine code.
-    Load(Vec<(String, std::path::PathBuf)>),
+    /// First of all: its tools.
+    Load(ToolFiles),
     /// Run a step.
     Run(RunId, Job),
     /// What became of a step's call.
