@@ -257,6 +257,16 @@ impl Problem {
         )
     }
 
+    /// A version of a tool is there with another content.
+    pub(super) fn version_taken(detail: impl Into<String>) -> Self {
+        Self::new(
+            "version-taken",
+            "The version is another component",
+            StatusCode::CONFLICT,
+            detail,
+        )
+    }
+
     /// Another server goes on with the execution.
     pub(crate) fn lost() -> Self {
         Self::new(

@@ -37,12 +37,12 @@ impl Bodies {
         }
     }
 
-    async fn read(&self, body: Body) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
-        let HttpLimits {
-            body_bytes,
-            body_time,
-            ..
-        } = self.limits;
+    async fn read(
+        &self,
+        body: Body,
+        body_bytes: usize,
+    ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
+        let body_time = self.limits.body_time;
         let deadline = Instant::now() + body_time;
         let mut chunks = body.into_data_stream();
         let mut bytes = Vec::new();
@@ -121,7 +121,11 @@ async fn next(
 /// Reads the whole body before the route sees the request, or refuses it.
 pub(super) async fn read(State(bodies): State<Bodies>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let (bytes, _share) = match bodies.read(body).await {
+    let most = match parts.uri.path() == super::tools::PATH {
+        true => bodies.limits.component_bytes,
+        false => bodies.limits.body_bytes,
+    };
+    let (bytes, _share) = match bodies.read(body, most).await {
         Ok(read) => read,
         Err(problem) => {
             // The rest of the body is not read: nothing else can follow on the

@@ -16,6 +16,8 @@ pub struct HttpLimits {
     pub head_time: Duration,
     /// A request's body, in bytes.
     pub body_bytes: usize,
+    /// The body of a request that pushes a tool, in bytes.
+    pub component_bytes: usize,
     /// How long a body may take to arrive.
     pub body_time: Duration,
     /// Larger bodies that are held at once, all together, in bytes.
@@ -31,6 +33,7 @@ impl Default for HttpLimits {
             head_bytes: 32 << 10,
             head_time: Duration::from_secs(30),
             body_bytes: 4 << 20,
+            component_bytes: 64 << 20,
             body_time: Duration::from_secs(60),
             bodies_bytes: 256 << 20,
             answer_time: Duration::from_secs(60),

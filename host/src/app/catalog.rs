@@ -156,7 +156,7 @@ impl App {
         let mut playbooks = Vec::new();
         let mut mistakes = Vec::new();
         for file in files {
-            let parsed = self.parse(&file.file, &file.content).await;
+            let parsed = self.parse(tenant, &file.file, &file.content).await;
             match parsed.and_then(|p| p.check_grant(tenant, &grant).map(|()| p)) {
                 Ok(playbook) if !principal.may_use(&playbook.path) => {
                     return Err(RegisterError::Forbidden(playbook.path));
@@ -189,7 +189,7 @@ impl App {
             .map_err(Problem::store)?
             .ok_or_else(|| Problem::no_playbook(path))?;
         let playbook = self
-            .parse(&stored.file, &stored.content)
+            .parse(tenant, &stored.file, &stored.content)
             .await
             .map_err(|e| Problem::invalid_playbook(&e))?;
         let plan = Arc::new(Plan::new(playbook));
@@ -198,11 +198,11 @@ impl App {
     }
 
     /// A large playbook takes a while, in which this thread can't serve others.
-    async fn parse(&self, file: &str, text: &str) -> Result<Playbook, Diagnostics> {
+    async fn parse(&self, tenant: &str, file: &str, text: &str) -> Result<Playbook, Diagnostics> {
         let parsing = &self.inner.plans.parsing;
         let _turn = parsing.acquire().await.expect("never closed");
         let (file, text) = (file.to_owned(), text.to_owned());
-        let tools = self.inner.engine.tools();
+        let tools = self.inner.engine.tools(tenant);
         let parsing = move || playbook::parse(&file, &text, &tools);
         match tokio::task::spawn_blocking(parsing).await {
             Ok(parsed) => parsed,

@@ -5,6 +5,7 @@ mod catalog;
 mod credentials;
 mod executions;
 mod recovery;
+mod registry;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,22 +26,24 @@ use crate::admission::{Admission, Admitted, ExecutionCounts};
 use crate::api::answer::Problem;
 use crate::api::limits::HttpLimits;
 use crate::capabilities::postgres::{PoolSettings, Pools};
-use crate::engine::{Engine, ExecutionLimits};
+use crate::engine::{Engine, ExecutionLimits, Tools};
 use crate::grants::Grants;
 use crate::metrics::Metrics;
 use crate::sandbox::{QueueLimits, Queued, StepRunner, WorkerSettings, Workers};
 use crate::secrets::{KeyRing, Secret};
 use crate::store::{DEFAULT_TENANT, Migrations, Store};
+use crate::tool::Toolset;
 
 pub use catalog::{File, RegisterError, Registered, Validated};
 pub use credentials::CredentialError;
 pub use executions::{Idempotency, Wanted};
-pub use tools::ToolEntry;
+pub use registry::Stage;
+pub use tools::{Progress, PushError, ToolEntry, ToolStatus};
 
 use catalog::Plans;
 use credentials::StoredCredentials;
+use registry::Registry;
 use running::Running;
-use tools::Tools;
 
 /// What an [`App`] needs to start.
 #[derive(Debug, Clone)]
@@ -98,7 +102,9 @@ pub(crate) struct Inner {
     admission: Arc<Admission>,
     pools: Pools,
     plans: Plans,
-    tools: Tools,
+    /// The tools that the server came with.
+    built_in: Vec<ToolEntry>,
+    registry: Arc<Registry>,
     running: Running,
     executions: TaskTracker,
     pub(crate) metrics: Metrics,
@@ -114,7 +120,8 @@ struct Parts {
     grants: Arc<Grants>,
     access: AccessConfig,
     limits: ServiceLimits,
-    tools: Tools,
+    built_in: Vec<ToolEntry>,
+    registry: Arc<Registry>,
     metrics: Metrics,
     retention: Option<Duration>,
     dev: bool,
@@ -153,6 +160,14 @@ impl App {
         let settings = config.workers;
         let mut compiled = Vec::new();
         let components = tools(&config.components)?;
+        let looked_into = components
+            .iter()
+            .map(|(name, wasm)| tools::built_in(name, wasm));
+        let (built_in, known): (Vec<_>, _) = looked_into
+            .collect::<anyhow::Result<Vec<_>>>()?
+            .into_iter()
+            .unzip();
+        let registry = Arc::new(Registry::new(store.clone(), known));
         for (name, wasm) in &components {
             let started = Instant::now();
             let tool = Workers::compile(&settings, name, wasm)?;
@@ -164,8 +179,14 @@ impl App {
         }
         let started = Instant::now();
         let count = settings.workers;
-        let runner = Workers::start(settings, compiled, pools.clone(), metrics.clone()).await?;
-        let confinement = runner.confinement();
+        let workers = Workers::start(
+            settings.clone(),
+            compiled.clone(),
+            pools.clone(),
+            metrics.clone(),
+        );
+        let workers = Arc::new(workers.await?);
+        let confinement = workers.confinement();
         progress(
             &format!("{count} sandbox workers, {confinement}"),
             started.elapsed(),
@@ -181,15 +202,33 @@ impl App {
             grants,
             access: config.access,
             limits: config.limits,
-            tools: Tools::new(components),
-            metrics,
+            built_in,
+            registry: Arc::clone(&registry),
+            metrics: metrics.clone(),
             retention: config.retention,
             dev: config.dev,
         };
-        Self::assemble(parts, runner)
+        let keeper = registry::Keeper {
+            registry,
+            workers: Arc::clone(&workers),
+            settings,
+            metrics,
+            built_in: compiled,
+        };
+        let app = Self::assemble(parts, workers)?;
+        let (served, serves) = oneshot::channel();
+        let stopping = app.inner.stopping.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = keeper.keep(served) => {}
+                () = stopping.cancelled() => {}
+            }
+        });
+        let _ = serves.await;
+        Ok(app)
     }
 
-    fn assemble(parts: Parts, runner: impl StepRunner + 'static) -> anyhow::Result<Self> {
+    fn assemble(parts: Parts, runner: Arc<dyn StepRunner>) -> anyhow::Result<Self> {
         let ServiceLimits {
             http,
             counts,
@@ -205,6 +244,7 @@ impl App {
         watch_store(&store, &metrics);
         let engine = Engine::new(
             runner,
+            Arc::clone(&parts.registry) as Arc<dyn Tools>,
             store.clone(),
             Arc::clone(&grants),
             execution,
@@ -221,7 +261,8 @@ impl App {
                 admission,
                 pools: parts.pools,
                 plans: Plans::default(),
-                tools: parts.tools,
+                built_in: parts.built_in,
+                registry: parts.registry,
                 running: Running::default(),
                 executions: TaskTracker::new(),
                 metrics,
@@ -309,6 +350,15 @@ fn watch_store(store: &Store, metrics: &Metrics) {
                 .into()
         },
     );
+}
+
+/// The tools whose components lie in a directory.
+pub(crate) fn toolset(dir: &std::path::Path) -> anyhow::Result<Toolset> {
+    let tools = tools(dir)?;
+    let tools = tools
+        .iter()
+        .map(|(name, wasm)| Ok(tools::built_in(name, wasm)?.1));
+    tools.collect()
 }
 
 /// The components of a directory, by tool name.

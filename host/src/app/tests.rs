@@ -6,16 +6,13 @@ use uuid::Uuid;
 use super::*;
 use crate::sandbox::{StepOutcome, StepRequest};
 use crate::secrets::MasterKey;
+use crate::tool::Tool;
 
 /// A runner that breaks.
 struct Breaks;
 
 #[async_trait::async_trait]
 impl StepRunner for Breaks {
-    fn tools(&self) -> Vec<String> {
-        vec!["python".into()]
-    }
-
     async fn run(&self, _: StepRequest) -> StepOutcome {
         panic!("the runner broke");
     }
@@ -42,18 +39,20 @@ async fn an_execution_that_breaks_is_marked_as_failed() {
     let store = store().await;
     let credentials = Arc::new(StoredCredentials(store.clone()));
     let pools = Pools::new(credentials, PoolSettings::default());
+    let python = Tool::built_in("python".parse().unwrap(), String::new(), None);
     let parts = Parts {
-        store,
+        store: store.clone(),
         pools,
         grants: Arc::new(Grants::built_in(DEFAULT_TENANT)),
         access: AccessConfig::default(),
         limits: ServiceLimits::default(),
-        tools: Tools::new(Vec::new()),
+        built_in: Vec::new(),
+        registry: Arc::new(Registry::new(store.clone(), vec![Arc::new(python)])),
         metrics: Metrics::new(),
         retention: None,
         dev: false,
     };
-    let app = App::assemble(parts, Breaks).unwrap();
+    let app = App::assemble(parts, Arc::new(Breaks)).unwrap();
     let yaml = "apiVersion: noetl.io/v1
 kind: Playbook
 metadata: {name: breaks, path: test/breaks}

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use crate::app;
+use crate::tool::Toolset;
 
 /// The directory of the components.
 #[derive(Debug, Args)]
@@ -37,10 +38,15 @@ impl ComponentsOption {
         .into())
     }
 
-    /// The names of the tools that are there. Those that every server has are known
-    /// to [`crate::playbook::parse`] without their components.
-    pub fn names(&self) -> Vec<String> {
-        let components = app::tools(&self.directory).unwrap_or_default();
-        components.into_iter().map(|(name, _)| name).collect()
+    /// The tools that are there. What `python` and `postgres` take is known to
+    /// [`crate::playbook::parse`] without their components.
+    ///
+    /// # Errors
+    /// If one can't be used.
+    pub fn toolset(&self) -> anyhow::Result<Toolset> {
+        match self.directory.is_dir() {
+            true => app::toolset(&self.directory),
+            false => Ok(Toolset::default()),
+        }
     }
 }

@@ -22,9 +22,9 @@ impl Validate {
     /// Checks every file. Mistakes make the exit code 1.
     ///
     /// # Errors
-    /// A file can't be read.
+    /// A file can't be read, or a tool's component.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let tools = self.components.names();
+        let tools = self.components.toolset()?;
         let mut code = ExitCode::SUCCESS;
         for file in files::read_all(&self.paths)? {
             match crate::playbook::parse(&file.name, &file.text, &tools) {

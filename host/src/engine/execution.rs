@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::event::Journal;
 use super::history::History;
 use super::limits::{MAX_STEPS, too_many_steps};
-use super::step::{request, template_error};
+use super::step::{Prepared, prepare, template_error};
 use super::{Engine, Event, Execution, Plan, StepRecord, merge};
 use crate::capabilities::log::Entry;
 use crate::playbook::{Action, Next, Step};
@@ -200,18 +200,18 @@ impl<'a> Walk<'a> {
     }
 
     fn request(&mut self, step: &Step, action: &Action) -> Result<StepRequest, StepError> {
-        let request = request(
-            &self.engine.grants,
+        let Prepared { request, tool } = prepare(
+            self.engine,
             &self.execution,
             step,
             action,
             &self.scope.for_step(),
         )?;
-        self.journal.push(
-            "step_started",
-            Some(&step.name),
-            json!({"tool": action.tool, "task": action.task, "args": request.args}),
-        );
+        let mut started = json!({"tool": action.tool, "task": action.task, "args": request.args});
+        if tool.pushed {
+            started["component"] = json!({"version": tool.version, "digest": tool.digest});
+        }
+        self.journal.push("step_started", Some(&step.name), started);
         self.untold.push(Event::StepStarted {
             step: step.name.clone(),
             tool: action.tool.clone(),

@@ -29,11 +29,19 @@ use crate::grants::Grants;
 use crate::metrics::Metrics;
 use crate::sandbox::StepRunner;
 use crate::store::{RecordError, Store};
+use crate::tool::Toolset;
+
+/// Knows which tools there are.
+pub trait Tools: Send + Sync {
+    /// The tools that a tenant has now, granted or not.
+    fn of(&self, tenant: &str) -> Arc<Toolset>;
+}
 
 /// Runs executions.
 #[derive(Clone)]
 pub struct Engine {
     runner: Arc<dyn StepRunner>,
+    tools: Arc<dyn Tools>,
     store: Store,
     grants: Arc<Grants>,
     limits: ExecutionLimits,
@@ -62,10 +70,11 @@ pub struct Execution {
 }
 
 impl Engine {
-    /// An engine that runs steps with `runner`, as far as `grants` allow them, and
-    /// records them in `store`.
+    /// An engine that runs steps of `tools` with `runner`, as far as `grants` allow
+    /// them, and records them in `store`.
     pub fn new(
         runner: Arc<dyn StepRunner>,
+        tools: Arc<dyn Tools>,
         store: Store,
         grants: Arc<Grants>,
         limits: ExecutionLimits,
@@ -73,6 +82,7 @@ impl Engine {
     ) -> Self {
         Self {
             runner,
+            tools,
             store,
             grants,
             limits,
@@ -84,6 +94,11 @@ impl Engine {
     /// Where executions tell that something has happened in them.
     pub fn changes(&self) -> &Changes {
         &self.changes
+    }
+
+    /// The tools that a tenant's playbooks can name.
+    pub fn tools(&self, tenant: &str) -> Arc<Toolset> {
+        self.tools.of(tenant)
     }
 
     /// Whether steps can run now, or why not.

@@ -1,13 +1,16 @@
 //! The grants file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use super::model::{Allowed, Grant, HostPattern};
+use super::model::{Allowed, Grant};
 use crate::limits;
+use crate::tool::Name;
 use crate::yaml::{self, Diagnostics, Entry, Kind, Node, Position, Report, Source, find};
 
-const TENANT: [&str; 4] = ["tools", "credentials", "hosts", "limits"];
+const TENANT: [&str; 5] = ["tools", "credentials", "hosts", "tool_keys", "limits"];
 
 /// The grants of a file's text. `file` is its name for messages.
 ///
@@ -54,9 +57,10 @@ fn grant(node: &Node, field: &str, report: &mut Report) -> Grant {
         return grant;
     };
     report.unknown_fields(fields, &TENANT, &format!("{field}."));
-    grant.tools = allowed(fields, "tools", "a tool", field, report);
+    grant.tools = allowed(fields, "tools", TOOL, field, report);
     grant.credentials = allowed(fields, "credentials", "a credential", field, report);
-    grant.hosts = hosts(fields, field, report);
+    grant.hosts = parsed(fields, "hosts", field, report);
+    grant.tool_keys = parsed(fields, "tool_keys", field, report);
     if let Some(entry) = find(fields, "limits") {
         for setting in limits::read(report, &entry.value, &format!("{field}.limits")) {
             grant.limits.set(setting.limit, setting.value);
@@ -91,23 +95,29 @@ fn allowed(fields: &[Entry], key: &str, what: &str, field: &str, report: &mut Re
     Allowed::Only(names)
 }
 
-fn hosts(fields: &[Entry], field: &str, report: &mut Report) -> Vec<HostPattern> {
-    let Some(entry) = find(fields, "hosts") else {
+/// A list of texts that mean something.
+fn parsed<T: FromStr<Err: Display>>(
+    fields: &[Entry],
+    key: &str,
+    field: &str,
+    report: &mut Report,
+) -> Vec<T> {
+    let Some(entry) = find(fields, key) else {
         return Vec::new();
     };
-    let field = format!("{field}.hosts");
-    let mut hosts = Vec::new();
+    let field = format!("{field}.{key}");
+    let mut found = Vec::new();
     for (index, (text, position)) in texts(&entry.value, &field, report).into_iter().enumerate() {
-        match text.parse() {
-            Ok(host) => hosts.push(host),
+        match text.parse::<T>() {
+            Ok(value) => found.push(value),
             Err(fault) => {
                 report
-                    .add(position, fault)
+                    .add(position, fault.to_string())
                     .field(format!("{field}[{index}]"));
             }
         }
     }
-    hosts
+    found
 }
 
 fn texts<'n>(node: &'n Node, field: &str, report: &mut Report) -> Vec<(&'n str, Position)> {
@@ -128,7 +138,28 @@ fn texts<'n>(node: &'n Node, field: &str, report: &mut Report) -> Vec<(&'n str, 
         .collect()
 }
 
+const TOOL: &str = "a tool";
+
+/// A tool's name, or `namespace/*`, or `*/*` for every tool that the tenant pushes.
+fn tool(report: &mut Report, name: &str, position: Position, field: &str) -> bool {
+    let namespace = name.strip_suffix("/*").unwrap_or(name);
+    let Err(error) = namespace.parse::<Name>() else {
+        return true;
+    };
+    if name == "*/*" {
+        return true;
+    }
+    report
+        .add(position, error.to_string())
+        .field(field)
+        .hint("`acme/*` stands for all tools of a namespace");
+    false
+}
+
 fn named(report: &mut Report, name: &str, position: Position, field: &str, what: &str) -> bool {
+    if what == TOOL {
+        return tool(report, name, position, field);
+    }
     let fits = (1..=200).contains(&name.len())
         && name
             .chars()

@@ -4,6 +4,8 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::limits::Limits;
+use crate::tool::Name;
+use crate::tool::signature::PublicKey;
 
 /// The grant of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,23 +16,38 @@ pub struct Grant {
     pub credentials: Allowed,
     /// Hosts that a tool may talk to.
     pub hosts: Vec<HostPattern>,
+    /// If there are any, the tools that the tenant pushes have to be signed with one.
+    pub tool_keys: Vec<PublicKey>,
     /// What each of the tenant's steps may use.
     pub limits: Limits,
 }
 
 /// The tools that every server has.
-pub const BUILT_IN_TOOLS: [&str; 2] = ["python", "postgres"];
+pub const BUILT_IN_TOOLS: [&str; 5] = ["python", "postgres", "http", "jwt", "transform"];
+
+/// Stands for every tool that the tenant has pushed; `acme/*` for those of a namespace.
+const PUSHED_TOOLS: &str = "*/*";
 
 impl Grant {
-    /// What a server without a grants file gives: the built-in tools, all of the
-    /// tenant's own credentials, the default limits.
+    /// What a server without a grants file gives: the built-in tools and those that
+    /// the tenant pushes, all of the tenant's own credentials, the default limits.
     #[must_use]
     pub fn built_in() -> Self {
+        let tools = BUILT_IN_TOOLS.into_iter().chain([PUSHED_TOOLS]);
         Self {
-            tools: Allowed::Only(BUILT_IN_TOOLS.map(Into::into).into()),
+            tools: Allowed::Only(tools.map(Into::into).collect()),
             credentials: Allowed::All,
             ..Self::nothing()
         }
+    }
+
+    /// Whether the tool is granted.
+    #[must_use]
+    pub fn allows_tool(&self, name: &Name) -> bool {
+        self.tools.allows(name.as_str())
+            || name.namespace().is_some_and(|namespace| {
+                self.tools.allows(PUSHED_TOOLS) || self.tools.allows(&format!("{namespace}/*"))
+            })
     }
 
     /// Nothing at all.
@@ -40,6 +57,7 @@ impl Grant {
             tools: Allowed::none(),
             credentials: Allowed::none(),
             hosts: Vec::new(),
+            tool_keys: Vec::new(),
             limits: Limits::default(),
         }
     }

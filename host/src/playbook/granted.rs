@@ -53,30 +53,33 @@ impl Playbook {
             Some(task) => format!("workbook.{task}.{field}"),
             None => field.to_owned(),
         };
-        if !grant.tools.allows(&action.tool) {
-            caller.denied("tool", &action.tool);
+        let tool = &action.reference.name;
+        if !grant.allows_tool(tool) {
+            caller.denied("tool", tool.as_str());
             add(
                 action.position,
                 of_task("tool"),
-                format!(
-                    "the tool `{}` is not granted to the tenant `{tenant}`",
-                    action.tool
-                ),
+                format!("the tool `{tool}` is not granted to the tenant `{tenant}`"),
                 Some(format!(
                     "the operator can add it to `tenants.{tenant}.tools` in the grants file"
                 )),
             );
         }
-        if let ActionKind::Postgres {
-            credential,
-            position,
-            ..
-        } = &action.kind
+        let credential = match &action.kind {
+            ActionKind::Postgres {
+                credential,
+                position,
+                ..
+            } => Some((credential, *position)),
+            ActionKind::Plugin { credential, .. } => credential.as_ref().map(|(a, at)| (a, *at)),
+            ActionKind::Python { .. } => None,
+        };
+        if let Some((credential, position)) = credential
             && !grant.credentials.allows(credential)
         {
             caller.denied("credential", credential);
             add(
-                *position,
+                position,
                 of_task("auth"),
                 format!("the credential `{credential}` is not granted to the tenant `{tenant}`"),
                 Some(format!(
@@ -101,6 +104,7 @@ impl Playbook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::Toolset;
 
     #[test]
     fn what_a_task_asks_for_is_told_where_it_stands() {
@@ -121,7 +125,8 @@ workflow:
     name: count
     limits: {postgres_rows: 20000}
 ";
-        let playbook = crate::playbook::parse("a.yaml", text, &["python", "postgres"]).unwrap();
+        let playbook =
+            crate::playbook::parse("a.yaml", text, &Toolset::named(["postgres"])).unwrap();
         playbook.check_grant("t", &Grant::built_in()).unwrap_err();
         let told = playbook.check_grant("t", &Grant::nothing()).unwrap_err();
         let told: Vec<String> = told.0.iter().map(ToString::to_string).collect();

@@ -5,37 +5,31 @@
 
 mod check;
 mod granted;
+mod json_schema;
 mod model;
 mod names;
 mod next;
 mod read;
+mod schema;
 mod tool;
 
 pub use crate::yaml::{Diagnostic, Diagnostics};
+pub use json_schema::schema;
 pub use model::{Action, ActionKind, Branch, Next, OnRestart, Playbook, Step, Var};
 
-use crate::grants::BUILT_IN_TOOLS;
+use crate::tool::Toolset;
 use crate::yaml;
 
-/// Parses and checks a playbook. `file` is the name for messages; `plugins` are
-/// the names of the tools that exist beside `workbook` and those that every server has.
+/// Parses and checks a playbook. `file` is the name for messages; `tools` are those
+/// that it can name.
 ///
 /// # Errors
 /// Everything that is wrong with the text, in the order of its lines.
-pub fn parse<S: AsRef<str>>(
-    file: &str,
-    text: &str,
-    plugins: &[S],
-) -> Result<Playbook, Diagnostics> {
-    let plugins: Vec<&str> = plugins
-        .iter()
-        .map(AsRef::as_ref)
-        .filter(|name| !BUILT_IN_TOOLS.contains(name))
-        .collect();
+pub fn parse(file: &str, text: &str, tools: &Toolset) -> Result<Playbook, Diagnostics> {
     let mut report = yaml::Report::new(file);
     let source = yaml::Source::new(text);
     let tree = yaml::read(text, &source, &mut report);
-    let playbook = tree.and_then(|tree| read::playbook(&tree, &source, &plugins, &mut report));
+    let playbook = tree.and_then(|tree| read::playbook(&tree, &source, tools, &mut report));
     report.finish(playbook.map(|playbook| Playbook {
         file: file.to_owned(),
         ..playbook

@@ -2,6 +2,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::limits::Setting;
 use crate::template::{SqlTemplate, Template, ValueTemplate};
+use crate::tool::Reference;
 use crate::yaml::Position;
 
 /// A checked playbook: every reference in it leads somewhere.
@@ -73,8 +74,10 @@ pub struct Var {
 /// What a step runs.
 #[derive(Debug, Clone)]
 pub struct Action {
-    /// The tool: `python`, `postgres` or a plugin's name (never `workbook`).
+    /// The tool as it is named: `python`, `acme/geocode@1.2.0` (never `workbook`).
     pub tool: String,
+    /// The same, taken apart.
+    pub reference: Reference,
     /// Where the tool is named.
     pub position: Position,
     /// The workbook's task, if the step names one.
@@ -112,6 +115,8 @@ pub enum ActionKind {
     Plugin {
         /// The tool's own fields of the step or task, an object.
         config: ValueTemplate,
+        /// The alias of the credential that it may use, and where it is named.
+        credential: Option<(String, Position)>,
     },
 }
 

@@ -9,6 +9,7 @@ use super::model::{Action, OnRestart, Playbook, Step, Var};
 use super::names::{self, Use};
 use super::tool::{self, Body, Over};
 use crate::template::{Template, TemplateError, ValueTemplate};
+use crate::tool::Toolset;
 use crate::visible::brief;
 use crate::yaml::{Added, Entry, Kind, Node, Position, Report, Source, entries_to_json, find};
 
@@ -37,7 +38,7 @@ const RESERVED: [&str; 7] = [
 /// What is known while reading.
 pub(super) struct Reader<'a> {
     pub source: &'a Source<'a>,
-    pub plugins: &'a [&'a str],
+    pub tools: &'a Toolset,
     pub report: &'a mut Report,
     /// Every template, to check its names at the end.
     pub uses: Vec<Use>,
@@ -51,12 +52,12 @@ pub(super) struct Reader<'a> {
 pub(super) fn playbook(
     tree: &Node,
     source: &Source<'_>,
-    plugins: &[&str],
+    tools: &Toolset,
     report: &mut Report,
 ) -> Option<Playbook> {
     let mut reader = Reader {
         source,
-        plugins,
+        tools,
         report,
         uses: Vec::new(),
         steps: Vec::new(),

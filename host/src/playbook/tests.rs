@@ -67,6 +67,10 @@ workflow:
   - step: end
 "#;
 
+fn tools() -> Toolset {
+    Toolset::named(["python", "postgres", "http"])
+}
+
 fn line_of(text: &str, needle: &str) -> usize {
     let at = text
         .find(needle)
@@ -75,11 +79,11 @@ fn line_of(text: &str, needle: &str) -> usize {
 }
 
 fn good(text: &str) -> Playbook {
-    parse("test.yaml", text, &["http"]).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+    parse("test.yaml", text, &tools()).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
 }
 
 fn bad(text: &str) -> Vec<Diagnostic> {
-    match parse("test.yaml", text, &["http"]) {
+    match parse("test.yaml", text, &tools()) {
         Err(errors) => errors.0,
         Ok(_) => panic!("accepted:\n{text}"),
     }
@@ -180,7 +184,7 @@ fn a_plugin_has_its_own_fields() {
     );
     let playbook = good(&text);
     let action = playbook.steps[3].action.as_ref().unwrap();
-    let ActionKind::Plugin { config } = &action.kind else {
+    let ActionKind::Plugin { config, .. } = &action.kind else {
         panic!("{action:?}")
     };
     let mut scope = Scope::default();
@@ -731,7 +735,7 @@ fn aliases_and_merges_work() {
 #[test]
 fn diagnostics_read_well() {
     let text = LOGIN.replacen("{{ workload.token }}", "{{ workload.tokn }}", 1);
-    let Err(errors) = parse("login.yaml", &text, &["http"]) else {
+    let Err(errors) = parse("login.yaml", &text, &tools()) else {
         panic!()
     };
     assert_eq!(
@@ -788,7 +792,7 @@ fn garbage_never_panics() {
             chars.splice(at..end, piece.chars());
         }
         let text: String = chars.into_iter().collect();
-        if let Err(errors) = parse("garbage.yaml", &text, &["http"]) {
+        if let Err(errors) = parse("garbage.yaml", &text, &tools()) {
             assert!(!errors.0.is_empty(), "{text}");
             for error in errors.0 {
                 assert!(error.line >= 1 && error.column >= 1 && !error.message.is_empty());
@@ -834,7 +838,7 @@ fn a_hostile_file_gets_a_short_answer() {
         format!("{head}workflow: [{}]", "x,".repeat(19_000)),
         format!("{head}{}", "\0"),
     ] {
-        let told = parse("f.yaml", &text, &["python"])
+        let told = parse("f.yaml", &text, &tools())
             .expect_err("it is no playbook")
             .to_string();
         let shown = &text[..text.len().min(100)];
@@ -847,12 +851,12 @@ fn a_hostile_file_gets_a_short_answer() {
 fn each_tool_that_there_is_is_named_once() {
     let text = "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {name: f, path: f}\n\
                 workflow:\n  - step: start\n    tool: something\n  - step: end\n";
-    let plugins = ["postgres", "python", "zoom"];
-    let errors = parse("f.yaml", text, &plugins).expect_err("there is no such tool");
+    let tools = Toolset::named(["postgres", "python", "acme/zoom"]);
+    let errors = parse("f.yaml", text, &tools).expect_err("there is no such tool");
     assert!(
         errors
             .to_string()
-            .contains("there are: python, postgres, workbook, zoom"),
+            .contains("there are: python, postgres, workbook, acme/zoom"),
         "{errors}"
     );
 }

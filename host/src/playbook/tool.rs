@@ -1,9 +1,13 @@
 //! What a step or a task of the workbook runs.
 
+use std::sync::Arc;
+
 use super::model::{Action, ActionKind};
 use super::read::Reader;
+use super::schema;
 use crate::limits::{self, Setting};
 use crate::template::{SqlTemplate, ValueTemplate};
+use crate::tool::{Missing, Reference, Tool, Toolset};
 use crate::yaml::{Entry, Kind, Node, Position, Style, find};
 
 type Args = Vec<(String, ValueTemplate)>;
@@ -95,9 +99,22 @@ pub(super) fn body(
         Some(entry) => limits::read(reader.report, &entry.value, &format!("{prefix}limits")),
         None => Vec::new(),
     };
+    let reference = match name.parse::<Reference>() {
+        Ok(reference) => reference,
+        Err(error) => {
+            let known = known_tools(reader.tools, is_task);
+            reader
+                .report
+                .add(tool.value.position, error.to_string())
+                .field(format!("{prefix}tool"))
+                .suggest(name, known.iter().map(String::as_str));
+            return None;
+        }
+    };
     let inline = |kind, args| {
         Body::Inline(Action {
             tool: name.clone(),
+            reference: reference.clone(),
             position: tool.value.position,
             task: None,
             kind,
@@ -105,6 +122,17 @@ pub(super) fn body(
             limits: limits.clone(),
         })
     };
+    if reference.pin.is_some() && LANGUAGE.contains(&reference.name.as_str()) {
+        reader
+            .report
+            .add(
+                tool.value.position,
+                format!("`{}` has no versions: it is the server's", reference.name),
+            )
+            .field(format!("{prefix}tool"))
+            .hint(format!("write `tool: {}`", reference.name));
+        return None;
+    }
     let body = match name.as_str() {
         "workbook" if is_task => {
             reader
@@ -139,26 +167,46 @@ pub(super) fn body(
             let kind = postgres(reader, fields, prefix, tool.position);
             Some(inline(kind?, Vec::new()))
         }
-        plugin if reader.plugins.contains(&plugin) => {
-            let args = args(reader, fields, prefix);
-            let config = config(reader, fields, prefix, own);
-            Some(inline(ActionKind::Plugin { config: config? }, args?))
-        }
-        unknown => {
-            let known: Vec<&str> = ["python", "postgres", "workbook"]
-                .into_iter()
-                .filter(|known| !(is_task && *known == "workbook"))
-                .chain(reader.plugins.iter().copied())
-                .collect();
-            reader
-                .report
-                .add(tool.value.position, format!("there is no tool `{unknown}`"))
-                .field(format!("{prefix}tool"))
-                .suggest(unknown, known);
-            None
-        }
+        _ => match reader.tools.find(&reference) {
+            Ok(found) => {
+                let found = Arc::clone(found);
+                let kind = plugin(reader, fields, prefix, own, &found, tool.value.position);
+                let args = args(reader, fields, prefix);
+                if !is_task {
+                    let (given, at) = match find(fields, "args") {
+                        Some(entry) => (entry.value.entries(), entry.position),
+                        None => (&[][..], tool.value.position),
+                    };
+                    let prefix = format!("{prefix}args.");
+                    schema::check(reader, name, found.args(), given.iter(), &prefix, at);
+                }
+                Some(inline(kind?, args?))
+            }
+            Err(missing) => {
+                let known = known_tools(reader.tools, is_task);
+                let added = reader
+                    .report
+                    .add(tool.value.position, missing.to_string())
+                    .field(format!("{prefix}tool"));
+                if matches!(missing, Missing::Tool(_)) {
+                    added.suggest(name, known.iter().map(String::as_str));
+                }
+                None
+            }
+        },
     };
     body.filter(|_| reader.report.count() == before)
+}
+
+/// Tools whose fields are the language's own.
+const LANGUAGE: [&str; 3] = ["python", "postgres", "workbook"];
+
+fn known_tools(tools: &Toolset, is_task: bool) -> Vec<String> {
+    let of_language = LANGUAGE
+        .into_iter()
+        .filter(|known| !(is_task && *known == "workbook"));
+    let others = tools.names().filter(|name| !LANGUAGE.contains(name));
+    of_language.chain(others).map(Into::into).collect()
 }
 
 fn missing(
@@ -294,14 +342,8 @@ fn credential(
             .hint("name the credential: `auth: my_alias`");
         return None;
     };
-    let Kind::Map(entries) = &auth.value.kind else {
-        let alias = reader.required_text(fields, "auth", &field, tool)?;
-        return Some((alias, auth.value.position));
-    };
-    reader
-        .report
-        .unknown_fields(entries, &["type", "credential"], &format!("{field}."));
-    if let Some(kind) = find(entries, "type")
+    if let Kind::Map(entries) = &auth.value.kind
+        && let Some(kind) = find(entries, "type")
         && !matches!(&kind.value.kind, Kind::Text(kind) if kind == "postgres")
     {
         reader
@@ -313,44 +355,81 @@ fn credential(
             .field(format!("{field}.type"))
             .hint("write `type: postgres`");
     }
-    let field = format!("{field}.credential");
-    let alias = reader.required_text(entries, "credential", &field, auth.position)?;
-    let named_at = find(entries, "credential").map_or(auth.position, |c| c.value.position);
-    Some((alias, named_at))
+    alias(reader, auth, &field)
 }
 
-/// The fields of a plugin are its own affair, but one that is nearly a field of
-/// the language is a slip.
-fn config(
+/// The fields of a plugin are its own affair, as far as its schema says nothing, but
+/// one that is nearly a field of the language is a slip.
+fn plugin(
     reader: &mut Reader<'_>,
     fields: &[Entry],
     prefix: &str,
     own: &[&str],
-) -> Option<ValueTemplate> {
-    let known: Vec<&str> = own.iter().copied().chain(["args", "limits"]).collect();
+    tool: &Tool,
+    position: Position,
+) -> Option<ActionKind> {
+    let of_language: Vec<&str> = own.iter().copied().chain(["args", "limits"]).collect();
+    let given = fields
+        .iter()
+        .filter(|entry| !of_language.contains(&entry.key.as_str()));
+    let before = reader.report.count();
+    let rest = given.clone().filter(|entry| entry.key != "auth");
     let mut config = Vec::new();
-    for entry in fields {
-        if known.contains(&entry.key.as_str()) {
-            continue;
-        }
+    for entry in rest.clone() {
         let field = format!("{prefix}{}", entry.key);
-        if let Some(near) = crate::template::nearest(&entry.key, known.iter().copied()) {
+        if let Some(near) = crate::template::nearest(&entry.key, of_language.iter().copied())
+            && !tool.config().is_some_and(|schema| schema.names(&entry.key))
+        {
             reader
                 .report
                 .add(entry.position, format!("unknown field `{}`", entry.key))
                 .field(&field)
                 .hint(format!("did you mean `{near}`?"));
         }
-        config.push(
-            reader
-                .value(&entry.value, &field, false)
-                .map(|value| (entry.key.clone(), value)),
-        );
+        let value = reader.value(&entry.value, &field, false);
+        config.push(value.map(|value| (entry.key.clone(), value)));
     }
-    config
-        .into_iter()
-        .collect::<Option<_>>()
-        .map(ValueTemplate::Map)
+    let credential = match find(fields, "auth") {
+        Some(auth) => Some(alias(reader, auth, &format!("{prefix}auth"))?),
+        None => None,
+    };
+    if reader.report.count() == before {
+        // What `auth` becomes is a text.
+        let auth = credential.as_ref().map(|(alias, at)| Entry {
+            key: "auth".into(),
+            position: *at,
+            value: Node {
+                position: *at,
+                kind: Kind::Text(alias.clone()),
+            },
+        });
+        let given: Vec<&Entry> = rest.chain(&auth).collect();
+        let given = given.into_iter();
+        let name = tool.name.as_str();
+        schema::check(reader, name, tool.config(), given, prefix, position);
+    }
+    let config: Option<_> = config.into_iter().collect();
+    Some(ActionKind::Plugin {
+        config: ValueTemplate::Map(config?),
+        credential,
+    })
+}
+
+/// A credential's alias: `auth: alias`, or `auth: {credential: alias}` with a `type`
+/// that says to the reader what it is.
+fn alias(reader: &mut Reader<'_>, auth: &Entry, field: &str) -> Option<(String, Position)> {
+    let Kind::Map(entries) = &auth.value.kind else {
+        let alias =
+            reader.required_text(std::slice::from_ref(auth), "auth", field, auth.position)?;
+        return Some((alias, auth.value.position));
+    };
+    reader
+        .report
+        .unknown_fields(entries, &["type", "credential"], &format!("{field}."));
+    let field = format!("{field}.credential");
+    let alias = reader.required_text(entries, "credential", &field, auth.position)?;
+    let named_at = find(entries, "credential").map_or(auth.position, |c| c.value.position);
+    Some((alias, named_at))
 }
 
 /// A long text: not empty, and not checked for braces.

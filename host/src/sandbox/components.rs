@@ -90,21 +90,16 @@ impl ComponentCache {
     /// bytes, this wasmtime and this configuration.
     ///
     /// # Errors
-    /// If the file can't be read, or is no component that wasmtime accepts.
-    pub(super) fn compile(&self, wasm: &Path) -> anyhow::Result<Compiled> {
-        let bytes = fs::read(wasm).with_context(|| format!("can't read {}", wasm.display()))?;
-        if Engine::detect_precompiled(&bytes).is_some() {
-            bail!(
-                "{} is compiled machine code; only WebAssembly components are taken",
-                wasm.display()
-            );
+    /// If it is no component that wasmtime accepts.
+    pub(super) fn compile(&self, component: &[u8]) -> anyhow::Result<Compiled> {
+        if Engine::detect_precompiled(component).is_some() {
+            bail!("it is compiled machine code; only WebAssembly components are taken");
         }
-        let digest = hex::encode(Sha256::digest(&bytes));
+        let digest = hex::encode(Sha256::digest(component));
         let code = self.entry(&digest);
         let cached = self.is_sealed(&code);
         if !cached {
-            self.write(&code, &bytes)
-                .with_context(|| format!("can't use {}", wasm.display()))?;
+            self.write(&code, component)?;
         }
         Ok(Compiled {
             code,
@@ -136,7 +131,9 @@ impl ComponentCache {
     /// # Errors
     /// Those of compiling; or if it can't be run with this configuration.
     pub(super) fn load(&self, wasm: &Path) -> anyhow::Result<Loaded> {
-        let compiled = self.compile(wasm)?;
+        let compiled = self
+            .compile(&read_component(wasm)?)
+            .with_context(|| format!("can't use {}", wasm.display()))?;
         let component = deserialize(&self.engine, &compiled.code).map_err(|error| {
             seal::remove(&compiled.code);
             error.context(format!("can't use {}", wasm.display()))
@@ -168,6 +165,14 @@ impl ComponentCache {
         let mut code = part.persist(entry).with_context(context)?;
         self.sealer.seal(entry, &mut code).with_context(context)
     }
+}
+
+/// A component's bytes.
+///
+/// # Errors
+/// If the file can't be read.
+pub(super) fn read_component(wasm: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(wasm).with_context(|| format!("can't read {}", wasm.display()))
 }
 
 /// Maps an entry of the cache.

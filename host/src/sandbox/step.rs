@@ -25,6 +25,17 @@ pub trait StepRunner: Send + Sync {
     async fn run(&self, request: StepRequest) -> StepOutcome;
 }
 
+#[async_trait]
+impl<R: StepRunner + ?Sized> StepRunner for Arc<R> {
+    fn ready(&self) -> Result<(), String> {
+        (**self).ready()
+    }
+
+    async fn run(&self, request: StepRequest) -> StepOutcome {
+        (**self).run(request).await
+    }
+}
+
 /// One call of a tool.
 #[derive(Debug, Clone)]
 pub struct StepRequest {

@@ -12,6 +12,7 @@ mod presence;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use executions::{
 pub use keys::Rotation;
 pub use migrations::{Migration, Migrations, migrate, migrations};
 pub use recovery::Adopted;
+pub use tools::{Added, StoredTool};
 
 use crate::secrets::{KeyRing, Secret};
 use connections::Connections;

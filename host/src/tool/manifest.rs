@@ -124,7 +124,7 @@ impl Manifest {
         } = &self.schema;
         for (field, schema) in [("config", config), ("args", args), ("result", result)] {
             if let Some(schema) = schema {
-                super::schema::compile(schema)
+                super::schema::Schema::compile(schema)
                     .map_err(|error| ManifestError::Schema { field, error })?;
             }
         }

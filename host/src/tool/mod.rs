@@ -5,7 +5,9 @@ mod manifest;
 mod reference;
 pub mod schema;
 pub mod signature;
+mod toolset;
 
 pub use component::{Interfaces, digest};
 pub use manifest::{Capabilities, Hosts, Manifest, ManifestError, SECTION, Schemas};
 pub use reference::{Name, NameError, Pin, Reference};
+pub use toolset::{Missing, Tool, Toolset};

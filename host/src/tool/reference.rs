@@ -100,6 +100,12 @@ pub struct Reference {
     pub pin: Option<Pin>,
 }
 
+impl From<Name> for Reference {
+    fn from(name: Name) -> Self {
+        Self { name, pin: None }
+    }
+}
+
 impl FromStr for Reference {
     type Err = NameError;
 

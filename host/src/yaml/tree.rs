@@ -72,6 +72,14 @@ impl Node {
         }
     }
 
+    /// The entries of a mapping; none of anything else.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
     pub(crate) fn to_json(&self) -> Json {
         match &self.kind {
             Kind::Null => Json::Null,

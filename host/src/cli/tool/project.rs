@@ -140,7 +140,8 @@ impl Project {
         };
         let schema: Value = serde_json::from_str(&text)
             .map_err(|error| wrong(format!(":{}:{}", error.line(), error.column()), &error))?;
-        crate::tool::schema::compile(&schema).map_err(|error| wrong(String::new(), &error))?;
+        crate::tool::schema::Schema::compile(&schema)
+            .map_err(|error| wrong(String::new(), &error))?;
         Ok(Some(schema))
     }
 }

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use anyhow::Context;
 use async_trait::async_trait;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::super::compile::Compiler;
-use super::super::components::ComponentCache;
+use super::super::components::{ComponentCache, read_component};
 use super::super::in_process::postgres;
 use super::super::job::{Done, Job};
 use super::super::lockdown::Confinement;
@@ -144,10 +145,24 @@ impl Workers {
     /// # Errors
     /// If it can't be read or compiled, or the cache is unsafe.
     pub fn compile(settings: &WorkerSettings, name: &str, wasm: &Path) -> anyhow::Result<Tool> {
+        let bytes = read_component(wasm)?;
+        Self::compile_bytes(settings, name, &bytes)
+            .with_context(|| format!("can't use {}", wasm.display()))
+    }
+
+    /// The same, of a component's bytes.
+    ///
+    /// # Errors
+    /// If it can't be compiled, or the cache is unsafe.
+    pub fn compile_bytes(
+        settings: &WorkerSettings,
+        name: &str,
+        component: &[u8],
+    ) -> anyhow::Result<Tool> {
         let engine = engine().map_err(error)?;
         let compiler = Compiler::Process(settings.program.clone());
         let cache = ComponentCache::open(&engine, &settings.cache_dir, compiler)?;
-        let compiled = cache.compile(wasm)?;
+        let compiled = cache.compile(component)?;
         Ok(Tool {
             name: name.into(),
             code: compiled.code,

@@ -26,7 +26,8 @@ use crate::cli::failure::Failure;
 use crate::cli::terminal;
 use crate::grants::Grant;
 use crate::sandbox::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, Usage};
-use crate::tool::{Manifest, schema};
+use crate::tool::Manifest;
+use crate::tool::schema::Schema;
 use cases::Case;
 use scene::{Rights, Scene};
 
@@ -136,7 +137,7 @@ async fn play(case: &Case, manifest: &Manifest, sandbox: &Sandbox) -> Played {
     let mut faults = scene.faults();
     faults.extend(judge::faults(&case.expected, &outcome.result));
     if let (Ok(data), Some(schema)) = (&outcome.result, &manifest.schema.result) {
-        let wrong = schema::faults(schema, data).unwrap_or_else(|error| vec![error]);
+        let wrong = faults_of(schema, data);
         faults.extend(
             wrong
                 .into_iter()
@@ -150,6 +151,17 @@ async fn play(case: &Case, manifest: &Manifest, sandbox: &Sandbox) -> Played {
     }
 }
 
+fn faults_of(schema: &Value, value: &Value) -> Vec<String> {
+    match Schema::compile(schema) {
+        Ok(schema) => schema
+            .faults(value)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        Err(error) => vec![error],
+    }
+}
+
 /// What a server says to a step that is not what the tool's schemas say.
 fn refused(case: &Case, manifest: &Manifest) -> Option<StepError> {
     let schemas = [
@@ -157,7 +169,7 @@ fn refused(case: &Case, manifest: &Manifest) -> Option<StepError> {
         ("args", &manifest.schema.args, &case.args),
     ];
     schemas.into_iter().find_map(|(field, schema, value)| {
-        let faults = schema::faults(schema.as_ref()?, value).unwrap_or_else(|error| vec![error]);
+        let faults = faults_of(schema.as_ref()?, value);
         (!faults.is_empty()).then(|| {
             let message = format!("`{field}`: {}", faults.join("; "));
             StepError::new(ErrorCategory::InvalidInput, message)
