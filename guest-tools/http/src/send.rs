@@ -47,8 +47,8 @@ fn passing(
     fields: &Fields,
 ) -> Option<(String, Option<Duration>)> {
     match answer {
-        Err(http::Error::ConnectionFailed(message) | http::Error::Timeout(message)) => {
-            Some((message.clone(), None))
+        Err(error @ (http::Error::ConnectionFailed(_) | http::Error::Timeout(_))) => {
+            Some((error.message().to_owned(), None))
         }
         Ok(answer) if PASSING.contains(&answer.status) && !fields.expects(answer.status) => {
             let seconds = answer.header("retry-after").and_then(|at| at.parse().ok());

@@ -11,8 +11,7 @@
 use std::fmt::Write;
 
 use noetl_tool::postgres::RowSet;
-use noetl_tool::serde_json::value::RawValue;
-use noetl_tool::serde_json::{self, json};
+use noetl_tool::serde_json::{self, value::RawValue};
 
 pub fn output(answers: &[RowSet]) -> serde_json::Result<Box<RawValue>> {
     let mut data = String::from("{");
@@ -34,11 +33,22 @@ pub fn output(answers: &[RowSet]) -> serde_json::Result<Box<RawValue>> {
     RawValue::from_string(data)
 }
 
-fn columns(answer: &RowSet) -> serde_json::Value {
-    answer
+fn columns(answer: &RowSet) -> String {
+    let written: Vec<String> = answer
         .names()
         .iter()
         .zip(&answer.columns)
-        .map(|(name, column)| json!({"name": name, "type": column.data_type}))
-        .collect()
+        .map(|(name, column)| {
+            format!(
+                "{{\"name\":{},\"type\":{}}}",
+                string(name),
+                string(&column.data_type)
+            )
+        })
+        .collect();
+    format!("[{}]", written.join(","))
+}
+
+fn string(text: &str) -> String {
+    serde_json::to_string(text).expect("a string is JSON")
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::bindings::noetl::tool::types;
 use crate::{http, postgres};
@@ -182,10 +182,13 @@ fn details(error: postgres::DbError) -> Value {
         ("column", error.column.map(Value::from)),
         ("position", error.position.map(Value::from)),
     ];
-    fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
+    let mut details = Map::new();
+    for (name, value) in fields {
+        if let Some(value) = value {
+            details.insert(name.to_owned(), value);
+        }
+    }
+    details.into()
 }
 
 impl From<Error> for types::ToolError {

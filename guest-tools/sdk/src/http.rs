@@ -68,6 +68,21 @@ pub fn delete(url: impl Into<String>) -> Request {
     Request::new("DELETE", url)
 }
 
+impl Error {
+    /// What is wrong, for people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Denied(message)
+            | Self::InvalidRequest(message)
+            | Self::ConnectionFailed(message)
+            | Self::Timeout(message)
+            | Self::Limit(message)
+            | Self::Other(message) => message,
+        }
+    }
+}
+
 /// What to send.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "nothing is sent without `send`"]

@@ -41,8 +41,8 @@
 //! assert_eq!(host.logged(), ["info: looking for Berlin"]);
 //! ```
 //!
-//! Its `Cargo.toml` has a `[lib]` with `crate-type = ["cdylib"]`, and `cargo build
-//! --release --target wasm32-wasip2` gives the component. A playbook calls it with
+//! `noetl tool new acme/geocode` begins a project such as this, `noetl tool build`
+//! makes the component, and a playbook calls it:
 //!
 //! ```yaml
 //! - step: find
@@ -97,9 +97,8 @@
 //! # Types
 //!
 //! [`#[shape]`](shape) derives what a type needs here: serde's traits, and a JSON
-//! Schema of it. `noetl tool build` writes the schemas into the component, and
-//! servers check a step's fields against them when a playbook is registered. It is
-//! short for
+//! Schema of it. `noetl tool build` writes the schemas into the component, so that a
+//! step can be checked before it runs. It is short for
 //!
 //! ```
 //! use noetl_tool::{schemars, serde};

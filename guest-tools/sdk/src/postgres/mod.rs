@@ -51,6 +51,24 @@ pub use parameter::{Jsonb, ToSql};
 mod parameter;
 mod rows;
 
+impl Error {
+    /// What is wrong, for people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::QueryFailed(error) => &error.message,
+            Self::AccessDenied(message)
+            | Self::ConnectionFailed(message)
+            | Self::BadParameter(message)
+            | Self::ValueConversionFailed(message)
+            | Self::Timeout(message)
+            | Self::Limit(message)
+            | Self::InvalidState(message)
+            | Self::Other(message) => message,
+        }
+    }
+}
+
 /// A connection of the tenant's pool, held until this is dropped.
 #[derive(Debug)]
 pub struct Connection(backend::Connection);
