@@ -22,6 +22,7 @@ run: need-run guests
 .PHONY: test
 test: need-test guests
 	@$(step) "tests of the console" scripts/build-console.sh --check "$(NOETL_CACHE)"
+	@$(step) "tests of the tools" scripts/test-guests.sh "$(NOETL_CACHE)"
 	@scripts/test.sh
 
 ## bench: measure the figures of docs/performance.md

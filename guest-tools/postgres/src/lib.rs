@@ -1,25 +1,25 @@
 //! The postgres tool: a step's statements as calls on the host's `postgres`
 //! interface. It never sees an address, a user or a password.
 
+#![cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(
+        clippy::result_large_err,
+        reason = "WebAssembly's pointers are half as long"
+    )
+)]
+
 mod config;
 mod failure;
 mod result;
 mod script;
 
-#[expect(clippy::too_many_arguments, reason = "generated from the WIT")]
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit/0.1",
-        world: "tool",
-        generate_all,
-    });
+use noetl_tool::Error;
+use noetl_tool::serde_json::value::RawValue;
 
-    struct Tool;
-    export!(Tool);
+use crate::config::Config;
 
-    impl Guest for Tool {
-        fn run(invocation: Invocation) -> Result<Output, ToolError> {
-            crate::script::run(&invocation)
-        }
-    }
+#[noetl_tool::tool(schema = false)]
+fn postgres(config: Config) -> Result<Box<RawValue>, Error> {
+    script::run(config)
 }
