@@ -24,6 +24,7 @@ use crate::admission::{Admission, Admitted, ExecutionCounts};
 use crate::api::answer::Problem;
 use crate::api::limits::HttpLimits;
 use crate::capabilities::postgres::{PoolSettings, Pools};
+use crate::capabilities::{Outside, http};
 use crate::engine::{Engine, ExecutionLimits};
 use crate::grants::Grants;
 use crate::metrics::Metrics;
@@ -32,7 +33,7 @@ use crate::secrets::{KeyRing, Secret};
 use crate::store::{DEFAULT_TENANT, Migrations, Store};
 
 pub use catalog::{File, RegisterError, Registered, Validated};
-pub use credentials::CredentialError;
+pub use credentials::{Credential, CredentialError};
 pub use executions::{Idempotency, Wanted};
 pub use tools::ToolEntry;
 
@@ -146,10 +147,12 @@ impl App {
             );
         }
 
-        let pools = Pools::new(
-            Arc::new(StoredCredentials(store.clone())),
-            PoolSettings::default(),
-        );
+        let credentials = Arc::new(StoredCredentials(store.clone()));
+        let pools = Pools::new(credentials.clone(), PoolSettings::default());
+        let outside = Outside {
+            pools: pools.clone(),
+            http: http::Client::new(credentials),
+        };
         let settings = config.workers;
         let mut compiled = Vec::new();
         let components = tools(&config.components)?;
@@ -164,7 +167,7 @@ impl App {
         }
         let started = Instant::now();
         let count = settings.workers;
-        let runner = Workers::start(settings, compiled, pools.clone(), metrics.clone()).await?;
+        let runner = Workers::start(settings, compiled, outside, metrics.clone()).await?;
         let confinement = runner.confinement();
         progress(
             &format!("{count} sandbox workers, {confinement}"),

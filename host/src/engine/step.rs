@@ -59,6 +59,8 @@ pub(super) fn request(
         config,
         args: Value::Object(args),
         grant,
+        capabilities: None,
+        credentials: None,
         limits,
     })
 }

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use super::super::compile::Compiler;
 use super::super::components::ComponentCache;
-use super::super::in_process::postgres;
 use super::super::job::{Done, Job};
 use super::super::lockdown::Confinement;
 use super::super::runtime::{engine, error};
@@ -20,7 +19,7 @@ use super::link::{Link, Said};
 use super::process::{self, Process};
 use super::protocol::{ToWorker, WireDone};
 use crate::capabilities::log::Written;
-use crate::capabilities::postgres::{Backend, Call, Observed, Pools};
+use crate::capabilities::{Backend, Observed, Outside};
 use crate::metrics::{Metrics, memory};
 
 /// A step is over in its worker this long after its deadline at the latest; a
@@ -61,7 +60,7 @@ impl WorkerSettings {
 pub struct Workers {
     places: Arc<Places>,
     tools: Vec<String>,
-    pools: Pools,
+    outside: Outside,
     metrics: Metrics,
     confinement: Confinement,
     /// Keep the places filled.
@@ -152,7 +151,7 @@ impl Workers {
     pub async fn start(
         settings: WorkerSettings,
         tools: Vec<Tool>,
-        pools: Pools,
+        outside: Outside,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let names = tools.iter().map(|tool| tool.name.clone()).collect();
@@ -190,7 +189,7 @@ impl Workers {
         Ok(Self {
             places,
             tools: names,
-            pools,
+            outside,
             metrics,
             confinement,
             _keepers: keepers,
@@ -234,16 +233,17 @@ impl Workers {
         let Some(mut run) = link.run(job) else {
             return Err(Lost::of(&link, false));
         };
-        let mut postgres = Observed::new(postgres(&self.pools, request), &self.metrics);
+        let outside = self.outside.step(request.scope());
+        let mut outside = Observed::new(Box::new(outside), &self.metrics);
         let mut touched = false;
         let talk = async {
             let mut said = run.hear().await;
             while let Some(Said::Call(call)) = said {
-                touched |= has_effect(&call);
+                touched |= call.has_effect();
                 // A step that ends while its call is under way does not wait for
                 // it: the call is broken off, and its connection with it.
                 said = tokio::select! {
-                    answer = postgres.call(call) => {
+                    answer = outside.call(call) => {
                         run.tell(|id| ToWorker::Answer(id, answer));
                         run.hear().await
                     }
@@ -299,14 +299,6 @@ impl Lost {
                 ),
             )
         }
-    }
-}
-
-fn has_effect(call: &Call) -> bool {
-    match call {
-        Call::Open { .. } | Call::CloseConnection { .. } | Call::CloseTransaction { .. } => false,
-        Call::Begin { .. } | Call::Rollback { .. } => false,
-        Call::Query { .. } | Call::QueryIn { .. } | Call::Commit { .. } => true,
     }
 }
 
