@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 
 use super::cache::CacheOption;
 use super::client::Client;
@@ -184,8 +185,9 @@ impl Local {
         say(&granted(app.grants()));
         let client = Client::in_process(app.router_of(Principal::local()));
         if let Some(embedded) = &embedded {
+            let credential = json!({"type": "postgres", "url": embedded.demo_url.expose()});
             client
-                .put_credential(DEMO_CREDENTIAL, "postgres", &embedded.demo_url, false)
+                .put_credential(DEMO_CREDENTIAL, &credential)
                 .await
                 .with_context(|| format!("storing the credential {DEMO_CREDENTIAL}"))?;
             say(&format!(
