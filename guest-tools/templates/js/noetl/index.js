@@ -1,0 +1,58 @@
+// What a noetl tool in JavaScript is written with.
+//
+//   export const run = tool((args, config) => ({ text: 'Hello' }));
+//
+// The function gets the step's `args` and `config` as objects, and the whole call as its
+// third argument: `executionId`, `step`, `tenant`. It may be async. What it returns is the
+// step's `result.data`. It fails by throwing one of the errors below; any other error fails
+// the step too, under the name of its class. `console.log` goes nowhere: `log` writes to
+// the step's log.
+//
+// ./http.js and ./postgres.js reach out, if tool.toml asks for that below [capabilities].
+
+import { write } from 'noetl:tool/log@0.2.0';
+import { Failed, ToolError } from './errors.js';
+
+export * from './errors.js';
+
+/** Makes a function the tool: what it returns is exported as `run`. */
+export function tool(answer) {
+  return async (invocation) => {
+    try {
+      const args = JSON.parse(invocation.args);
+      const config = JSON.parse(invocation.config);
+      return { data: stringify(await answer(args, config, invocation)) };
+    } catch (error) {
+      throw (error instanceof ToolError ? error : unforeseen(error)).toWit();
+    }
+  };
+}
+
+/** Writes to the step's log. @param {'debug' | 'info' | 'warn' | 'error'} level */
+export function log(message, level = 'info') {
+  write(level, String(message));
+}
+
+/** JSON of a value. A BigInt becomes a number with all its digits. */
+export function stringify(value) {
+  const digits = [];
+  const mark = `\u0000${Math.random()}:`;
+  const text = JSON.stringify(value ?? null, (_, item) => {
+    if (typeof item !== 'bigint') return item;
+    return mark + (digits.push(item.toString()) - 1);
+  });
+  if (text === undefined) throw new TypeError(`a ${typeof value} can't be written as JSON`);
+  if (digits.length === 0) return text;
+  const quoted = JSON.stringify(mark).slice(1, -1);
+  const parts = text.split(`"${quoted}`);
+  return parts[0] + parts.slice(1).map((part) => {
+    const end = part.indexOf('"');
+    return digits[Number(part.slice(0, end))] + part.slice(end + 1);
+  }).join('');
+}
+
+function unforeseen(error) {
+  if (!(error instanceof Error)) return new Failed(String(error));
+  const traceback = (error.stack ?? '').trim().split('\n').slice(0, 10);
+  return new Failed(error.message, { kind: error.name, details: { traceback } });
+}
