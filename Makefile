@@ -124,7 +124,7 @@ help:
 .PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom need-console need-check-api need-static
 need-build: ; @scripts/packages.sh cargo cc
 need-run: ; @scripts/packages.sh cargo cc postgresql
-need-test: ; @scripts/packages.sh cargo cc postgresql chromium
+need-test: ; @scripts/packages.sh cargo cc postgresql chromium registry
 need-console: ; @scripts/packages.sh node
 need-check-api: ; @scripts/packages.sh cargo cc postgresql python3-venv curl
 need-static: ; @scripts/packages.sh cargo cc musl

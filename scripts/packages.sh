@@ -2,7 +2,7 @@
 # Makes sure that the machine has what a target needs; installs the Debian
 # packages that are missing, and no others.
 #
-#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | python3-venv | curl | wrk | musl | cargo-SUBCOMMAND
+#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | python3-venv | curl | wrk | musl | registry | cargo-SUBCOMMAND
 set -euo pipefail
 
 missing=()
@@ -52,6 +52,9 @@ for need in "$@"; do
     curl) command -v curl >/dev/null || lacks "curl" curl ;;
     musl)
       command -v musl-gcc >/dev/null || lacks "musl, to link with" musl-tools
+      ;;
+    registry)
+      command -v docker-registry >/dev/null || lacks "a registry, for the tests of components in one" docker-registry
       ;;
     wrk)
       command -v wrk >/dev/null || lacks "wrk, which the benchmark sends load with" wrk

@@ -110,7 +110,6 @@ impl Oidc {
         if config.algorithms.is_empty() {
             bail!("no algorithm is allowed: name one, such as RS256");
         }
-        crate::tls::choose_provider();
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())

@@ -66,7 +66,6 @@ impl Client {
         if !["http", "https"].contains(&url.scheme()) || url.host().is_none() {
             return Err(wrong().into());
         }
-        crate::tls::choose_provider();
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .no_proxy()
@@ -194,6 +193,24 @@ impl Client {
         if answer.status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }
+        let (status, body) = answer.json().await?;
+        match status.is_success() {
+            true => Ok(body),
+            false => Err(problem(status, &body).into()),
+        }
+    }
+
+    /// Sends bytes; the answer has a JSON document.
+    ///
+    /// # Errors
+    /// The server answers with a problem.
+    pub async fn upload(
+        &self,
+        path: &[&str],
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> anyhow::Result<Value> {
+        let answer = self.send(Method::POST, path, headers, body).await?;
         let (status, body) = answer.json().await?;
         match status.is_success() {
             true => Ok(body),
@@ -371,6 +388,11 @@ fn diagnostic_line(diagnostic: &Value) -> String {
 mod tests {
     use super::*;
 
+    fn network(base: &str) -> anyhow::Result<Client> {
+        crate::tls::choose_provider();
+        Client::network(base, None)
+    }
+
     #[test]
     fn a_problem_shows_every_diagnostic() {
         let body = json!({"title": "The playbook has mistakes", "detail": "login.yaml:3:7: and so on", "errors": [
@@ -394,7 +416,7 @@ mod tests {
 
     #[test]
     fn path_segments_are_escaped_and_a_base_path_is_kept() {
-        let client = Client::network("http://localhost:1/noetl/", None).unwrap();
+        let client = network("http://localhost:1/noetl/").unwrap();
         let address = client.address(&["api", "credentials", "a/b?"]).unwrap();
         assert_eq!(address, "http://localhost:1/noetl/api/credentials/a%2Fb%3F");
     }
@@ -402,7 +424,7 @@ mod tests {
     #[test]
     fn what_is_no_server_url_is_refused() {
         for base in ["localhost:8082", "ftp://host", "", "host"] {
-            assert!(Client::network(base, None).is_err(), "{base}");
+            assert!(network(base).is_err(), "{base}");
         }
     }
 
@@ -411,14 +433,14 @@ mod tests {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let nobody = Client::network(&format!("http://127.0.0.1:{port}"), None).unwrap();
+        let nobody = network(&format!("http://127.0.0.1:{port}")).unwrap();
         assert_eq!(nobody.is_healthy().await, None);
 
         let stranger = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = stranger.local_addr().unwrap();
         let routes = axum::Router::new().route("/health", axum::routing::get(|| async { "hello" }));
         tokio::spawn(async move { axum::serve(stranger, routes).await });
-        let client = Client::network(&format!("http://{address}"), None).unwrap();
+        let client = network(&format!("http://{address}")).unwrap();
         assert_eq!(client.is_healthy().await, Some(false));
     }
 }

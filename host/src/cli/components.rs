@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::failure::Failure;
 use crate::app;
-use crate::grants::BUILT_IN_TOOLS;
 
 /// The directory of the components.
 #[derive(Debug, Args)]
@@ -38,12 +37,10 @@ impl ComponentsOption {
         .into())
     }
 
-    /// The names of the tools. Those that every server has are known without
-    /// their components.
+    /// The names of the tools that are there. Those that every server has are known
+    /// to [`crate::playbook::parse`] without their components.
     pub fn names(&self) -> Vec<String> {
         let components = app::tools(&self.directory).unwrap_or_default();
-        let mut names: Vec<String> = BUILT_IN_TOOLS.map(str::to_string).to_vec();
-        names.extend(components.into_iter().map(|(name, _)| name));
-        names
+        components.into_iter().map(|(name, _)| name).collect()
     }
 }

@@ -22,7 +22,7 @@ static TAKEN: OnceLock<Option<Secret>> = OnceLock::new();
 pub unsafe fn take_secrets() {
     // SAFETY: the caller's promise is handed on.
     TAKEN.get_or_init(|| unsafe { take(MASTER_KEY) });
-    for name in ["DATABASE_URL", "NOETL_API_KEY"] {
+    for name in ["DATABASE_URL", "NOETL_API_KEY", "NOETL_REGISTRY_PASSWORD"] {
         // SAFETY: the same.
         unsafe { take(name) };
     }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 
+use super::cache::CacheOption;
 use super::client::Client;
 use super::components::ComponentsOption;
 use super::embedded::{Embedded, Options};
-use super::failure::Failure;
 use super::master_key::{MasterKeyOption, MasterKeys};
 use super::terminal::{note, timed};
 use crate::access::{AccessConfig, Principal};
@@ -97,9 +97,8 @@ pub struct LocalOptions {
     migrations: Migrations,
     #[command(flatten)]
     components: ComponentsOption,
-    /// Where compiled components are kept; only this account may write there [default: ~/.cache/noetl/compiled]
-    #[arg(long, env = "NOETL_CACHE_DIR", value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    cache: CacheOption,
     /// Processes that run steps [default: one more than there are cores]
     #[arg(long, env = "NOETL_WORKERS", value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
@@ -117,11 +116,7 @@ impl LocalOptions {
     /// # Errors
     /// There is no place for compiled components.
     pub fn workers(&self) -> anyhow::Result<WorkerSettings> {
-        let cache_dir = match &self.cache_dir {
-            Some(directory) => directory.clone(),
-            None => default_cache_dir()?,
-        };
-        let mut settings = WorkerSettings::new(cache_dir);
+        let mut settings = WorkerSettings::new(self.cache.directory()?);
         if let Some(workers) = self.workers {
             settings.workers = workers.into();
         }
@@ -259,20 +254,4 @@ async fn start_database(say: &dyn Fn(&str)) -> anyhow::Result<Embedded> {
     };
     say(&timed(&text, before.elapsed()));
     Ok(embedded)
-}
-
-fn default_cache_dir() -> anyhow::Result<PathBuf> {
-    let set = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    set("XDG_CACHE_HOME")
-        .or_else(|| Some(set("HOME")?.join(".cache")))
-        .map(|cache| cache.join("noetl/compiled"))
-        .ok_or_else(|| {
-            Failure::new("there is no HOME to keep compiled components in")
-                .hint("name a directory with --cache-dir")
-                .into()
-        })
 }

@@ -1,6 +1,7 @@
 //! The command line: one module for each command.
 
 mod access;
+mod cache;
 mod client;
 mod components;
 mod config;
@@ -26,11 +27,13 @@ mod payload;
 mod playbook;
 mod register;
 mod rotate_key;
+mod schema;
 mod serve;
 mod sse;
 mod table;
 mod terminal;
 mod test_database;
+mod tool;
 mod validate;
 
 use std::path::Path;
@@ -75,6 +78,11 @@ enum Command {
     /// See what is registered, and remove it
     #[command(subcommand)]
     Playbook(playbook::Playbook),
+    /// Write, build and try tools, and hand them to servers and registries
+    #[command(subcommand)]
+    Tool(Box<tool::Tool>),
+    /// Print the JSON Schema of playbooks, for editors
+    Schema(schema::Schema),
     /// Check the configuration and what the server needs of this machine
     Doctor(Box<doctor::Doctor>),
     /// Check and show the configuration
@@ -159,6 +167,8 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
         Command::Key(command) => command.run().await,
         Command::Execution(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
+        Command::Tool(command) => command.run().await,
+        Command::Schema(command) => command.run().await,
         Command::Doctor(command) => command.run(file).await,
         Command::Migrate(command) => command.run().await,
         Command::Completions(command) => command.run(Cli::command()),

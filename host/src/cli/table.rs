@@ -29,6 +29,15 @@ pub fn plain(header: &[&str], rows: Vec<Vec<String>>) -> String {
     table.to_string()
 }
 
+/// A table of names and values.
+pub fn fields(rows: &[[String; 2]]) -> String {
+    let mut table = empty();
+    for row in rows {
+        table.add_row(row.each_ref().map(|text| visible(text)));
+    }
+    table.to_string()
+}
+
 /// The result of a postgres step: each statement's rows.
 fn commands(fields: &Map<String, Value>) -> Option<String> {
     let commands: Vec<&Vec<Value>> = (1..)

@@ -18,6 +18,13 @@ pub fn note(text: &str) {
     writeln!(std::io::stderr(), "{}", visible(text)).ok();
 }
 
+/// Writes a line to stderr that the next one replaces; nothing, if it is empty.
+pub fn replace(text: &str) {
+    let mut stderr = std::io::stderr();
+    write!(stderr, "\r\x1b[K{}", visible(text)).ok();
+    stderr.flush().ok();
+}
+
 /// Writes JSON to stdout.
 pub fn json(value: &Value) {
     writeln!(std::io::stdout(), "{}", visible_json(&format!("{value:#}"))).ok();

@@ -49,6 +49,22 @@ impl InProcess {
         Ok(loaded)
     }
 
+    /// What the tool `name` says of its own shapes, a JSON text, if it has the
+    /// function `describe`.
+    ///
+    /// # Errors
+    /// If there is no such tool, or its function breaks or takes too long.
+    pub async fn describe(&self, name: &str) -> anyhow::Result<Option<String>> {
+        self.instances.describe(name).await
+    }
+
+    /// Runs a step whose calls `backend` answers, in place of what its tenant has.
+    pub async fn run_with(&self, request: StepRequest, backend: Box<dyn Backend>) -> StepOutcome {
+        let limits = request.limits;
+        let done = self.instances.run(Job::from(&request), backend).await;
+        done.admit(limits)
+    }
+
     /// An instance of the tool `name` that has not been called, for benchmarks.
     /// It lives until it is dropped.
     ///
@@ -66,12 +82,8 @@ impl StepRunner for InProcess {
     }
 
     async fn run(&self, request: StepRequest) -> StepOutcome {
-        let limits = request.limits;
         let postgres = postgres(&self.pools, &request);
-        self.instances
-            .run(Job::from(&request), postgres)
-            .await
-            .admit(limits)
+        self.run_with(request, postgres).await
     }
 }
 

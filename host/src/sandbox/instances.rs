@@ -223,6 +223,32 @@ impl Instances {
         prepared
     }
 
+    /// What the tool says of its own shapes, if it has the function `describe`.
+    ///
+    /// # Errors
+    /// If there is no such tool, or its function breaks or takes too long.
+    pub async fn describe(&self, name: &str) -> anyhow::Result<Option<String>> {
+        let tool = self.tools.get(name).context("there is no such tool")?;
+        let pre = tool.pre.instance_pre();
+        let Some(describe) = pre.component().get_export_index(None, "describe") else {
+            return Ok(None);
+        };
+        let bounds = Bounds::new(Limits::default());
+        let mut store = self.store(&bounds, Log::new(0), Box::new(Nobody));
+        let answer = bounds
+            .run(async {
+                let instance = pre.instantiate_async(&mut store).await?;
+                let describe = instance.get_typed_func::<(), (String,)>(&mut store, &describe)?;
+                describe.call_async(&mut store, ()).await
+            })
+            .await;
+        let answer = answer.context("its function `describe` takes too long")?;
+        let (text,) = answer
+            .map_err(error)
+            .context("its function `describe` broke")?;
+        Ok(Some(text))
+    }
+
     async fn call(
         &self,
         tool: &Tool,

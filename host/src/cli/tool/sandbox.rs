@@ -1,0 +1,58 @@
+//! The sandbox of a server, in this process, with one tool.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use crate::capabilities::postgres::{Backend, Credential, CredentialSource, PoolSettings, Pools};
+use crate::cli::cache::CacheOption;
+use crate::sandbox::{InProcess, StepOutcome, StepRequest};
+
+/// What the tool is called in it.
+pub const TOOL: &str = "tool";
+
+/// A sandbox with one tool, which reaches nothing but what it is given.
+pub struct Sandbox {
+    runner: InProcess,
+    /// How long compiling took; `None` if that had been done before.
+    pub compiled: Option<Duration>,
+}
+
+impl Sandbox {
+    /// Compiles and links the component in a file, as a server does.
+    ///
+    /// # Errors
+    /// If it can't be run.
+    pub fn load(cache: &CacheOption, component: &Path) -> anyhow::Result<Self> {
+        let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
+        let mut runner = InProcess::new(&cache.directory()?, pools)?;
+        let began = Instant::now();
+        let loaded = runner.add_tool(TOOL, component)?;
+        let compiled = (!loaded.cached).then(|| began.elapsed());
+        Ok(Self { runner, compiled })
+    }
+
+    /// What the tool says of its own shapes, if it does.
+    ///
+    /// # Errors
+    /// If asking it fails.
+    pub async fn describe(&self) -> anyhow::Result<Option<String>> {
+        self.runner.describe(TOOL).await
+    }
+
+    /// Runs a step; `backend` answers its calls.
+    pub async fn run(&self, request: StepRequest, backend: Box<dyn Backend>) -> StepOutcome {
+        self.runner.run_with(request, backend).await
+    }
+}
+
+struct NoCredentials;
+
+#[async_trait]
+impl CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,170 @@
+//! Whether a step came out as its case says.
+
+use serde_json::{Map, Value};
+use similar::TextDiff;
+
+use super::cases::text;
+use crate::sandbox::{ErrorCategory, StepError};
+use crate::yaml::{Node, Report, find};
+
+/// What shall come of a case.
+#[derive(Debug, PartialEq)]
+pub enum Expected {
+    /// Any result.
+    Success,
+    /// Exactly this one.
+    Result(Value),
+    /// An error of this category, with this in its message.
+    Error {
+        category: Option<String>,
+        message: Option<String>,
+    },
+}
+
+/// Those that a tool can bring about.
+const CATEGORIES: [ErrorCategory; 6] = [
+    ErrorCategory::InvalidInput,
+    ErrorCategory::Denied,
+    ErrorCategory::Failed,
+    ErrorCategory::Timeout,
+    ErrorCategory::Limit,
+    ErrorCategory::Trap,
+];
+
+impl Expected {
+    /// Reads an error that is expected.
+    pub fn error(report: &mut Report, node: &Node, field: &str) -> Self {
+        let entries = report.mapping(node, field).unwrap_or_default();
+        report.unknown_fields(entries, &["category", "message"], &format!("{field}."));
+        let category = text(report, entries, "category", field);
+        let names = CATEGORIES.map(ErrorCategory::as_str);
+        if let (Some(name), Some(entry)) = (&category, find(entries, "category"))
+            && !names.contains(&name.as_str())
+        {
+            let message = format!("there is no category `{name}`");
+            report
+                .add(entry.value.position, message)
+                .field(format!("{field}.category"))
+                .suggest(name, names);
+        }
+        Self::Error {
+            category,
+            message: text(report, entries, "message", field),
+        }
+    }
+}
+
+/// What is not as expected.
+pub fn faults(expected: &Expected, result: &Result<Value, StepError>) -> Vec<String> {
+    match (expected, result) {
+        (Expected::Success, Ok(_)) => Vec::new(),
+        (Expected::Result(expected), Ok(data)) if expected == data => Vec::new(),
+        (Expected::Result(expected), Ok(data)) => vec![difference(expected, data)],
+        (Expected::Success | Expected::Result(_), Err(error)) => {
+            vec![format!("it failed: {}", told(error))]
+        }
+        (Expected::Error { .. }, Ok(data)) => {
+            vec![format!("it should have failed; its result is {data}")]
+        }
+        (Expected::Error { category, message }, Err(error)) => {
+            let is_category = category
+                .as_ref()
+                .is_none_or(|category| category == error.category.as_str());
+            let has_message = message
+                .as_ref()
+                .is_none_or(|message| error.message.contains(message));
+            match is_category && has_message {
+                true => Vec::new(),
+                false => vec![format!("it failed otherwise: {}", told(error))],
+            }
+        }
+    }
+}
+
+fn told(error: &StepError) -> String {
+    let StepError {
+        category,
+        kind,
+        message,
+        code,
+        details,
+    } = error;
+    let mut text = format!("{}: {message}", category.as_str());
+    if kind != category.as_str() {
+        text.push_str(&format!("\n  kind: {kind}"));
+    }
+    if let Some(code) = code {
+        text.push_str(&format!("\n  code: {code}"));
+    }
+    if let Some(details) = details {
+        text.push_str(&format!("\n  details: {details}"));
+    }
+    text
+}
+
+/// Line by line, `-` what was expected and `+` what came.
+fn difference(expected: &Value, data: &Value) -> String {
+    let [expected, data] = [expected, data].map(|value| format!("{:#}", sorted(value)));
+    let diff = TextDiff::from_lines(&expected, &data);
+    let mut text = String::from("the result is another one (- expected, + real):");
+    for change in diff.iter_all_changes() {
+        text.push_str(&format!("\n{} {}", change.tag(), change.value().trim_end()));
+    }
+    text
+}
+
+/// The order of fields does not matter.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| *name);
+            let fields = fields.into_iter().map(|(k, v)| (k.clone(), sorted(v)));
+            Value::Object(Map::from_iter(fields))
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_difference_is_told_by_lines() {
+        let expected = Expected::Result(json!({"b": 1, "a": [1, 2]}));
+        assert!(faults(&expected, &Ok(json!({"a": [1, 2], "b": 1}))).is_empty());
+        let found = faults(&expected, &Ok(json!({"a": [1, 3], "b": 1})));
+        assert_eq!(
+            found[0].lines().skip(1).collect::<Vec<_>>(),
+            [
+                "  {",
+                "    \"a\": [",
+                "      1,",
+                "-     2",
+                "+     3",
+                "    ],",
+                "    \"b\": 1",
+                "  }"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_error_is_held_against_category_and_message() {
+        let expected = |category: &str, message: &str| Expected::Error {
+            category: Some(category.into()),
+            message: Some(message.into()),
+        };
+        let error = StepError::new(ErrorCategory::Denied, "not this host");
+        let result = Err(error);
+        assert!(faults(&expected("denied", "host"), &result).is_empty());
+        assert_eq!(faults(&expected("failed", "host"), &result).len(), 1);
+        assert_eq!(faults(&expected("denied", "port"), &result).len(), 1);
+        assert_eq!(faults(&expected("denied", "host"), &Ok(json!(1))).len(), 1);
+        assert_eq!(faults(&Expected::Success, &result).len(), 1);
+    }
+}
