@@ -1,5 +1,7 @@
 // Why a tool has no result.
 
+import { stringify } from './json.js';
+
 /** Any of the errors below. */
 export class ToolError extends Error {
   /** The error as `noetl:tool/types` has it. */
@@ -42,7 +44,7 @@ export class Failed extends ToolError {
 
   toWit() {
     const { kind, message, code, details } = this;
-    const json = details === undefined ? undefined : JSON.stringify(details);
+    const json = details === undefined ? undefined : stringify(details);
     return { tag: Failed.tag, val: { kind, message, code, details: json } };
   }
 }

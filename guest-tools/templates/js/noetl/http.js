@@ -5,6 +5,7 @@
 
 import { send as sendRequest } from 'noetl:tool/http@0.2.0';
 import { Denied, Failed, InvalidInput, LimitReached, Timeout } from './errors.js';
+import { parse, stringify } from './json.js';
 
 const CHUNK = 1 << 16;
 
@@ -27,7 +28,7 @@ export class Response {
   /** The body read as JSON. Throws if it is none. */
   json() {
     try {
-      return JSON.parse(this.text());
+      return parse(this.text());
     } catch (error) {
       throw new Failed(`${this.url} answered no JSON: ${error.message}`, { kind: 'http' });
     }
@@ -54,7 +55,7 @@ export function send(method, url, options = {}) {
   const query = params === undefined ? '' : String(new URLSearchParams(params));
   const sent = Object.entries(headers);
   if (json !== undefined) {
-    body = JSON.stringify(json);
+    body = stringify(json);
     if (!sent.some(([name]) => name.toLowerCase() === 'content-type')) {
       sent.push(['content-type', 'application/json']);
     }

@@ -6,21 +6,24 @@
 // third argument: `executionId`, `step`, `tenant`. It may be async. What it returns is the
 // step's `result.data`. It fails by throwing one of the errors below; any other error fails
 // the step too, under the name of its class. `console.log` goes nowhere: `log` writes to
-// the step's log.
+// the step's log. An integer that a number can't hold is a BigInt, in what comes and in what
+// is returned.
 //
 // ./http.js and ./postgres.js reach out, if tool.toml asks for that below [capabilities].
 
 import { write } from 'noetl:tool/log@0.2.0';
 import { Failed, ToolError } from './errors.js';
+import { parse, stringify } from './json.js';
 
 export * from './errors.js';
+export { parse, stringify };
 
 /** Makes a function the tool: what it returns is exported as `run`. */
 export function tool(answer) {
   return async (invocation) => {
     try {
-      const args = JSON.parse(invocation.args);
-      const config = JSON.parse(invocation.config);
+      const args = parse(invocation.args);
+      const config = parse(invocation.config);
       return { data: stringify(await answer(args, config, invocation)) };
     } catch (error) {
       throw (error instanceof ToolError ? error : unforeseen(error)).toWit();
@@ -31,24 +34,6 @@ export function tool(answer) {
 /** Writes to the step's log. @param {'debug' | 'info' | 'warn' | 'error'} level */
 export function log(message, level = 'info') {
   write(level, String(message));
-}
-
-/** JSON of a value. A BigInt becomes a number with all its digits. */
-export function stringify(value) {
-  const digits = [];
-  const mark = `\u0000${Math.random()}:`;
-  const text = JSON.stringify(value ?? null, (_, item) => {
-    if (typeof item !== 'bigint') return item;
-    return mark + (digits.push(item.toString()) - 1);
-  });
-  if (text === undefined) throw new TypeError(`a ${typeof value} can't be written as JSON`);
-  if (digits.length === 0) return text;
-  const quoted = JSON.stringify(mark).slice(1, -1);
-  const parts = text.split(`"${quoted}`);
-  return parts[0] + parts.slice(1).map((part) => {
-    const end = part.indexOf('"');
-    return digits[Number(part.slice(0, end))] + part.slice(end + 1);
-  }).join('');
 }
 
 function unforeseen(error) {

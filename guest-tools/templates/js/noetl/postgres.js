@@ -6,6 +6,7 @@
 
 import { Connection as Resource } from 'noetl:tool/postgres@0.2.0';
 import { Denied, Failed, InvalidInput, LimitReached, Timeout } from './errors.js';
+import { parse, stringify } from './json.js';
 
 /** PostgreSQL refused a statement. `code` is the SQLSTATE. */
 export class DatabaseError extends Failed {
@@ -82,7 +83,7 @@ function parameter(item) {
   if (item === null) return { tag: 'null' };
   if (item instanceof Uint8Array) return { tag: 'binary', val: item };
   if (item instanceof Date) return { tag: 'literal', val: item.toISOString() };
-  return { tag: 'document', val: JSON.stringify(item) };
+  return { tag: 'document', val: stringify(item) };
 }
 
 function value({ tag, val }) {
@@ -90,7 +91,7 @@ function value({ tag, val }) {
     case 'null': return null;
     case 'int64': return Number.isSafeInteger(Number(val)) ? Number(val) : val;
     case 'json':
-    case 'array': return JSON.parse(val);
+    case 'array': return parse(val);
     default: return val;
   }
 }
