@@ -19,7 +19,7 @@ say() { echo "[examples] $*" >&2; }
 
 # What the components are made of, and what makes them.
 sources() {
-  find guest-tools/examples guest-tools/sdk guest-tools/templates/*/noetl wit/0.2 \
+  find guest-tools/examples guest-tools/sdk wit/0.2 \
     host/src/tool host/src/cli/tool rust-toolchain.toml scripts/build-examples.sh scripts/wasi-target.sh \
     -type f -not -path '*/target/*' -not -path '*/build/*' -not -path '*/node_modules/*' -not -path '*/__pycache__/*' \
     -not -path '*.md' -not -name cases.yaml -not -path 'host/src/cli/tool/test/*' -print0 |
@@ -69,12 +69,12 @@ export PATH=$venv/venv/bin:$node/node_modules/.bin:$PATH
 # The builds write into the projects, and these are not in the checkout then.
 new=$(mktemp -d "$cache/examples/new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
-for directory in examples sdk templates; do
+for directory in examples sdk; do
   mkdir -p "$new/work/guest-tools/$directory"
   tar -c -C "guest-tools/$directory" --exclude=build --exclude=target --exclude=node_modules . |
     tar -x -C "$new/work/guest-tools/$directory"
 done
-cp rust-toolchain.toml "$new/work"
+cp -r rust-toolchain.toml wit "$new/work"
 ln -s "$node/node_modules" "$new/work/guest-tools/examples/markdown/node_modules"
 
 wasi=$(scripts/wasi-target.sh "$cache")
