@@ -22,6 +22,7 @@ run: need-run guests
 ## test: every test, against real parts: PostgreSQL, components, a browser
 .PHONY: test
 test: need-test guests examples
+	@scripts/wit-docs.py --check
 	@$(step) "tests of the console" scripts/build-console.sh --check "$(NOETL_CACHE)"
 	@scripts/test.sh
 
