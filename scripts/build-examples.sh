@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Builds the example tools, as their authors do: with `noetl tool build`.
+# Builds the example tools, and what `noetl tool new` writes, as authors of tools do:
+# with `noetl tool build`.
 #
 #   scripts/build-examples.sh LINK [CACHE_DIR]      (the program is $NOETL_BIN)
 #
 # LINK becomes a link to a directory of the cache with a component for each directory
-# of guest-tools/examples. That directory is named by the content of all sources, so
-# that every checkout uses what was built once. What pip and npm install lies in the
-# cache too.
+# of guest-tools/examples, and new-LANGUAGE.wasm for each template. That directory is
+# named by the content of all sources, so that every checkout uses what was built once.
+# What pip and npm install lies in the cache too.
 set -euo pipefail
 
 usage="usage: build-examples.sh LINK [CACHE_DIR]"
@@ -19,10 +20,10 @@ say() { echo "[examples] $*" >&2; }
 
 # What the components are made of, and what makes them.
 sources() {
-  find guest-tools/examples guest-tools/sdk wit/0.2 \
+  find -L guest-tools/examples guest-tools/templates guest-tools/sdk wit/0.2 \
     host/src/tool host/src/cli/tool rust-toolchain.toml scripts/build-examples.sh scripts/wasi-target.sh \
     -type f -not -path '*/target/*' -not -path '*/build/*' -not -path '*/node_modules/*' -not -path '*/__pycache__/*' \
-    -not -path '*.md' -not -name cases.yaml -not -path 'host/src/cli/tool/test/*' -print0 |
+    -not -path '*.md' -not -name cases.yaml -not -name playbook.yaml -not -path 'host/src/cli/tool/test/*' -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum
 }
 key=$({ rustc --version; clang --version; sources; } | sha256sum | cut -c1-16)
@@ -75,16 +76,22 @@ for directory in examples sdk; do
     tar -x -C "$new/work/guest-tools/$directory"
 done
 cp -r rust-toolchain.toml wit "$new/work"
-ln -s "$node/node_modules" "$new/work/guest-tools/examples/markdown/node_modules"
+projects=$new/work/guest-tools/examples
+for language in rust python js; do
+  "$noetl" tool new acme/hello --lang "$language" --dir "$projects/new-$language" >"$new/log"
+done
+for project in markdown new-js; do
+  ln -s "$node/node_modules" "$projects/$project"
+done
 
 wasi=$(scripts/wasi-target.sh "$cache")
 build() (
   eval "$wasi"
   # All of them in one place: a crate that two have in common is compiled once.
   export CARGO_TARGET_DIR=$cache/guest-target-examples
-  "$noetl" tool build "$new/work/guest-tools/examples/$1" -o "$new/out/$1.wasm" --cache-dir "$new/compiled"
+  "$noetl" tool build "$projects/$1" -o "$new/out/$1.wasm" --cache-dir "$new/compiled"
 )
-for project in guest-tools/examples/*/tool.toml; do
+for project in "$projects"/*/tool.toml; do
   name=$(basename "$(dirname "$project")")
   began=$SECONDS
   build "$name" >"$new/log" 2>&1 || { cat "$new/log" >&2; exit 1; }

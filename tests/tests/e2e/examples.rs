@@ -1,22 +1,27 @@
 //! The example tools and playbooks, as somebody tries them: the tool is pushed, its
 //! playbook registered and executed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use noetl::tool::{Capabilities, Interfaces, Manifest};
-use noetl_tests::{Reply, Server, root};
+use noetl_tests::{Reply, Server, noetl, root};
 use serde_json::{Value, json};
 
+use crate::sandbox::CACHE;
 use crate::tokens::{Key, Provider};
 
 /// The tools, by their directories.
 const TOOLS: [&str; 4] = ["checksum", "csv-report", "iban", "markdown"];
 
-/// The component of an example, which `make examples` builds.
-fn component(name: &str) -> Vec<u8> {
+/// Where `make examples` puts the component of an example.
+fn built(name: &str) -> PathBuf {
     let built = std::env::var_os("NOETL_EXAMPLES").map_or("build/examples".into(), PathBuf::from);
-    let file = root().join(built).join(format!("{name}.wasm"));
+    root().join(built).join(format!("{name}.wasm"))
+}
+
+fn component(name: &str) -> Vec<u8> {
+    let file = built(name);
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; `make examples` makes it", file.display()))
 }
@@ -77,6 +82,41 @@ fn answer(reply: Reply) -> Value {
         fields.remove(common);
     }
     Value::Object(fields)
+}
+
+/// Runs the cases of the project in a directory, with the component that was built.
+async fn cases_pass(directory: &Path, name: &str) {
+    let built = built(name);
+    let output = noetl()
+        .args(["tool", "test"])
+        .arg(directory)
+        .arg("--component")
+        .arg(&built)
+        .env("NOETL_CACHE_DIR", CACHE.path())
+        .output()
+        .await
+        .expect("it runs");
+    assert!(output.status.success(), "{name}: {output:#?}");
+}
+
+#[tokio::test]
+async fn the_cases_of_every_example_pass() {
+    for name in TOOLS {
+        cases_pass(&root().join("guest-tools/examples").join(name), name).await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_project_works_in_every_language() {
+    for language in ["rust", "python", "js"] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let new = ["tool", "new", "acme/hello", "--lang", language, "--dir"];
+        let mut command = noetl();
+        let output = command.args(new).arg(directory.path()).output().await;
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        cases_pass(directory.path(), &format!("new-{language}")).await;
+    }
 }
 
 #[test]
