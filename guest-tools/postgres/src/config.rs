@@ -1,11 +1,11 @@
 //! What the playbook says of the step, as the engine hands it over.
 
-use serde::Deserialize;
-
-use crate::bindings::noetl::tool::postgres::ParameterValue;
+use noetl_tool::postgres::ParameterValue;
+use noetl_tool::serde::Deserialize;
 
 /// `invocation.config`.
 #[derive(Debug, Deserialize)]
+#[serde(crate = "noetl_tool::serde")]
 pub struct Config {
     /// The credential's alias.
     pub credential: String,
@@ -15,6 +15,7 @@ pub struct Config {
 
 /// One statement, with `$1` … for its parameters.
 #[derive(Debug, Deserialize)]
+#[serde(crate = "noetl_tool::serde")]
 pub struct Statement {
     pub text: String,
     #[serde(default)]
@@ -23,6 +24,7 @@ pub struct Statement {
 
 /// `{"literal": "x"}`, `{"null": null}`, …
 #[derive(Debug, Deserialize)]
+#[serde(crate = "noetl_tool::serde")]
 #[serde(rename_all = "snake_case")]
 pub enum Parameter {
     Null,

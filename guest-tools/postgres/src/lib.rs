@@ -6,20 +6,12 @@ mod failure;
 mod result;
 mod script;
 
-#[expect(clippy::too_many_arguments, reason = "generated from the WIT")]
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit/0.1",
-        world: "tool",
-        generate_all,
-    });
+use noetl_tool::Error;
+use noetl_tool::serde_json::value::RawValue;
 
-    struct Tool;
-    export!(Tool);
+use crate::config::Config;
 
-    impl Guest for Tool {
-        fn run(invocation: Invocation) -> Result<Output, ToolError> {
-            crate::script::run(&invocation)
-        }
-    }
+#[noetl_tool::tool(schema = false)]
+fn postgres(config: Config) -> Result<Box<RawValue>, Error> {
+    script::run(config)
 }

@@ -1,17 +1,14 @@
 //! Runs a step's statements: one alone, several in one transaction.
 
-use crate::bindings::noetl::tool::postgres::{Connection, Error, ParameterValue, RowSet};
-use crate::bindings::{Invocation, Output, ToolError};
+use noetl_tool::Error;
+use noetl_tool::postgres::{self, Connection, ParameterValue, RowSet};
+use noetl_tool::serde_json::value::RawValue;
+
 use crate::config::{Config, Statement};
 use crate::failure::{self, Place};
 use crate::result;
 
-pub fn run(invocation: &Invocation) -> Result<Output, ToolError> {
-    let config: Config = serde_json::from_str(&invocation.config).map_err(|error| {
-        ToolError::InvalidInput(format!(
-            "postgres: the configuration is not what the tool needs: {error}"
-        ))
-    })?;
+pub fn run(config: Config) -> Result<Box<RawValue>, Error> {
     let framed = is_framed(&config.statements);
     let statements: Vec<(String, Vec<ParameterValue>)> = config
         .statements
@@ -24,7 +21,7 @@ pub fn run(invocation: &Invocation) -> Result<Output, ToolError> {
         })
         .collect();
     if statements.is_empty() {
-        return Ok(result::output(&[]));
+        return Ok(result::output(&[])?);
     }
     let connection =
         Connection::open(&config.credential).map_err(|error| failure::of(error, None))?;
@@ -35,28 +32,27 @@ pub fn run(invocation: &Invocation) -> Result<Output, ToolError> {
         };
         let answer = connection.query(text, params);
         return match answer {
-            Ok(answer) => Ok(result::output(&[answer])),
+            Ok(answer) => Ok(result::output(&[answer])?),
             Err(error) => Err(failure::of(error, Some(place))),
         };
     }
     let mut answers = in_transaction(&connection, &statements, framed);
     // A table was changed by others since a statement was prepared. PostgreSQL
     // tells it once; everything is undone and can be done again.
-    if let Err((Error::QueryFailed(error), _)) = &answers
+    if let Err((postgres::Error::QueryFailed(error), _)) = &answers
         && error.code == "0A000"
     {
         answers = in_transaction(&connection, &statements, framed);
     }
-    answers
-        .map(|answers| result::output(&answers))
-        .map_err(|(error, place)| failure::of(error, place))
+    let answers = answers.map_err(|(error, place)| failure::of(error, place))?;
+    Ok(result::output(&answers)?)
 }
 
 fn in_transaction(
     connection: &Connection,
     statements: &[(String, Vec<ParameterValue>)],
     framed: bool,
-) -> Result<Vec<RowSet>, (Error, Option<Place>)> {
+) -> Result<Vec<RowSet>, (postgres::Error, Option<Place>)> {
     let total = statements.len();
     let transaction = connection.begin().map_err(|error| (error, None))?;
     let mut answers = Vec::with_capacity(total);
@@ -138,6 +134,11 @@ fn words(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Tool;
+    use noetl_tool::Failure;
+    use noetl_tool::postgres::DbError;
+    use noetl_tool::serde_json::{Value, json};
+    use noetl_tool::testing::{Host, rows};
 
     fn framed(texts: &[&str]) -> bool {
         let statement = |text: &&str| Statement {
@@ -155,5 +156,87 @@ mod tests {
         assert!(!framed(&["BEGIN", "ROLLBACK"]));
         assert!(!framed(&["BEGIN ISOLATION LEVEL SERIALIZABLE", "COMMIT"]));
         assert!(!framed(&["SELECT 'BEGIN'", "COMMIT"]));
+    }
+
+    fn config(statements: &[&str]) -> Value {
+        let statements: Vec<Value> = statements
+            .iter()
+            .map(|text| json!({"text": text, "params": [{"literal": "a"}]}))
+            .collect();
+        json!({"credential": "pg", "statements": statements})
+    }
+
+    fn refused(code: &str) -> postgres::Error {
+        postgres::Error::QueryFailed(DbError {
+            code: code.into(),
+            severity: "ERROR".into(),
+            message: "no".into(),
+            detail: None,
+            hint: Some("none".into()),
+            constraint: None,
+            table: None,
+            column: None,
+            position: Some(3),
+        })
+    }
+
+    fn ran(host: &Host) -> Vec<String> {
+        host.statements()
+            .into_iter()
+            .map(|(text, _)| text)
+            .collect()
+    }
+
+    #[test]
+    fn one_statement_runs_alone() {
+        let host = Host::new();
+        host.postgres("SELECT $1", Ok(rows(json!([{"a": "a"}]))));
+        let data = host.run(Tool, config(&["SELECT $1"]), json!({})).unwrap();
+        assert_eq!(
+            data,
+            json!({
+                "command_1": [{"a": "a"}],
+                "statements": [{
+                    "rows": [{"a": "a"}],
+                    "row_count": 1,
+                    "columns": [{"name": "a", "type": "text"}],
+                }],
+            })
+        );
+        assert_eq!(host.opened(), ["pg"]);
+        let params = vec![ParameterValue::Literal("a".into())];
+        assert_eq!(host.statements(), [("SELECT $1".into(), params)]);
+    }
+
+    #[test]
+    fn several_run_in_a_transaction_and_name_the_one_that_failed() {
+        let host = Host::new();
+        host.postgres("A", Ok(rows(json!([]))));
+        host.postgres("B", Err(refused("23505")));
+        let failed = host.run(Tool, config(&["A", "B", "C"]), json!({}));
+        assert_eq!(
+            failed,
+            Err(Error::Failed(Failure {
+                kind: "postgres".into(),
+                message: "ERROR: no (in statement 2 of 3; all are undone)".into(),
+                code: Some("23505".into()),
+                details: Some(json!({"hint": "none", "position": 3, "statement": 2})),
+            }))
+        );
+        assert_eq!(ran(&host), ["BEGIN", "A", "B", "ROLLBACK"]);
+    }
+
+    #[test]
+    fn a_stale_statement_is_run_once_more() {
+        let host = Host::new();
+        host.postgres("A", Err(refused("0A000")));
+        host.postgres("A", Ok(rows(json!([]))));
+        let framed = config(&["BEGIN", "A", "COMMIT"]);
+        let data = host.run(Tool, framed, json!({})).unwrap();
+        assert_eq!(data["statements"].as_array().map(Vec::len), Some(3));
+        assert_eq!(
+            ran(&host),
+            ["BEGIN", "A", "ROLLBACK", "BEGIN", "A", "COMMIT"]
+        );
     }
 }

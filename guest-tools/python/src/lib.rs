@@ -12,7 +12,7 @@ mod step;
 #[allow(clippy::too_many_arguments, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
-        path: ["../../wit/0.1", "wit"],
+        path: ["../../wit/0.2", "wit"],
         world: "noetl:python/python",
         generate_all,
     });
