@@ -9,6 +9,8 @@ pub mod limits;
 pub mod playbook;
 #[path = "../../host/src/template/mod.rs"]
 pub mod template;
+#[path = "../../host/src/tool/mod.rs"]
+pub mod tool;
 #[path = "../../host/src/visible.rs"]
 pub mod visible;
 #[path = "../../host/src/yaml/mod.rs"]

@@ -3,14 +3,16 @@
 
 use libfuzzer_sys::fuzz_target;
 use noetl_fuzz::playbook::{Next, parse};
+use noetl_fuzz::tool::Toolset;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
+    let tools = Toolset::named(["plugin"]);
     // In YAML a carriage return alone ends a line too.
     let lines = text.matches(['\n', '\r']).count() + 2;
-    match parse("fuzz.yaml", text, &["plugin"]) {
+    match parse("fuzz.yaml", text, &tools) {
         Ok(playbook) => {
             let steps = playbook.steps.len();
             assert!(playbook.step_index("start").is_some());

@@ -27,4 +27,5 @@ mod sql_text;
 mod tenants;
 mod tokens;
 mod tool_cli;
+mod tools;
 mod workers;
