@@ -20,6 +20,7 @@ use crate::grants::{BUILT_IN_TOOLS, Grants};
 use crate::sandbox::WorkerSettings;
 use crate::secrets::Secret;
 use crate::store::{DEFAULT_TENANT, Migrations};
+use crate::tool::Toolset;
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
@@ -122,6 +123,14 @@ impl LocalOptions {
             settings.workers = workers.into();
         }
         Ok(settings)
+    }
+
+    /// The tools that lie there.
+    ///
+    /// # Errors
+    /// If one can't be used.
+    pub fn toolset(&self) -> anyhow::Result<Toolset> {
+        self.components.toolset()
     }
 
     /// Where the tools lie.
