@@ -9,6 +9,7 @@ export NOETL_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/noetl
 export CARGO_TARGET_DIR ?= $(NOETL_CACHE)/target
 export NOETL_CACHE_DIR ?= $(NOETL_CACHE)/compiled
 export NOETL_COMPONENTS ?= $(CURDIR)/build/components
+export NOETL_EXAMPLES ?= $(CURDIR)/build/examples
 export NOETL_BIN := $(CARGO_TARGET_DIR)/release/noetl
 
 step := scripts/step.sh
@@ -20,7 +21,8 @@ run: need-run guests
 
 ## test: every test, against real parts: PostgreSQL, components, a browser
 .PHONY: test
-test: need-test guests
+test: need-test guests examples
+	@scripts/wit-docs.py --check
 	@$(step) "tests of the console" scripts/build-console.sh --check "$(NOETL_CACHE)"
 	@$(step) "tests of the tools" scripts/test-guests.sh "$(NOETL_CACHE)"
 	@scripts/test.sh
@@ -57,6 +59,11 @@ console: need-console
 .PHONY: guests
 guests: build
 	@$(step) "tools" scripts/build-guests.sh build/components "$(NOETL_CACHE)"
+
+## examples: the example tools, as components in build/examples
+.PHONY: examples
+examples: need-examples build
+	@$(step) "example tools" scripts/build-examples.sh build/examples "$(NOETL_CACHE)"
 
 ## fmt: format the code
 .PHONY: fmt
@@ -122,10 +129,11 @@ help:
 	@awk -F': ' '/^## /{ sub(/^## /, ""); printf "make %-8s %s\n", $$1, substr($$0, length($$1) + 3) }' $(MAKEFILE_LIST)
 
 # What each target needs of the machine.
-.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom need-console need-check-api need-static
+.PHONY: need-build need-run need-test need-bench need-fuzz need-deny need-sbom need-console need-check-api need-static need-examples
 need-build: ; @scripts/packages.sh cargo cc
 need-run: ; @scripts/packages.sh cargo cc postgresql
 need-test: ; @scripts/packages.sh cargo cc postgresql chromium registry
+need-examples: ; @scripts/packages.sh cargo node python3-venv wasi-cc
 need-console: ; @scripts/packages.sh node
 need-check-api: ; @scripts/packages.sh cargo cc postgresql python3-venv curl
 need-static: ; @scripts/packages.sh cargo cc musl

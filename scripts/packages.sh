@@ -2,7 +2,7 @@
 # Makes sure that the machine has what a target needs; installs the Debian
 # packages that are missing, and no others.
 #
-#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | python3-venv | curl | wrk | musl | registry | cargo-SUBCOMMAND
+#   scripts/packages.sh NEED…      cargo | cc | node | c++ | postgresql | chromium | python3 | python3-venv | curl | wrk | musl | registry | wasi-cc | cargo-SUBCOMMAND
 set -euo pipefail
 
 missing=()
@@ -43,15 +43,20 @@ for need in "$@"; do
       ;;
     node)
       { command -v node && command -v npm; } >/dev/null ||
-        lacks "Node.js and npm, to build the console" nodejs npm
+        lacks "Node.js and npm, to build the console and tools in JavaScript" nodejs npm
       ;;
     python3-venv)
       python3 -c 'import ensurepip, venv' 2>/dev/null ||
-        lacks "Python's virtual environments, for schemathesis" python3 python3-venv
+        lacks "Python's virtual environments, for schemathesis and tools in Python" python3 python3-venv
       ;;
     curl) command -v curl >/dev/null || lacks "curl" curl ;;
     musl)
       command -v musl-gcc >/dev/null || lacks "musl, to link with" musl-tools
+      ;;
+    wasi-cc)
+      { command -v clang && command -v wasm-ld; } >/dev/null && [ -d /usr/include/wasm32-wasi ] &&
+        compgen -G "$(clang -print-resource-dir)/lib/wasi/libclang_rt.builtins-wasm32.a" >/dev/null ||
+        lacks "a C compiler for WebAssembly, for tools in C" clang lld wasi-libc libclang-rt-dev-wasm32
       ;;
     registry)
       command -v docker-registry >/dev/null || lacks "a registry, for the tests of components in one" docker-registry

@@ -1,7 +1,7 @@
-//! Bindings of `wit/0.1/tool.wit`, world `tool`.
+//! Bindings of `wit/0.2/tool.wit`, world `tool`.
 
 wasmtime::component::bindgen!({
-    path: "../wit/0.1",
+    path: "../wit/0.2",
     world: "tool",
     imports: { default: async | trappable },
     exports: { default: async },
@@ -10,5 +10,22 @@ wasmtime::component::bindgen!({
     with: {
         "noetl:tool/postgres.connection": crate::capabilities::postgres::Connection,
         "noetl:tool/postgres.transaction": crate::capabilities::postgres::Transaction,
+        "noetl:tool/http": self::http::noetl::tool::http,
     },
 });
+
+/// `noetl:tool/http` by itself: its answer has a handle in it, which can't cross.
+pub mod http {
+    wasmtime::component::bindgen!({
+        path: "../wit/0.2",
+        inline: "
+            package noetl:bindings;
+            world only-http { import noetl:tool/http@0.2.0; }
+        ",
+        world: "noetl:bindings/only-http",
+        imports: { default: async | trappable },
+        with: {
+            "noetl:tool/http.body": crate::capabilities::http::Body,
+        },
+    });
+}

@@ -1,8 +1,17 @@
-//! Credentials: checked when they come, read when a pool is made.
+//! Credentials: checked when they come, read when they are used.
 
 use super::App;
-use crate::capabilities::postgres::{self, CredentialSource};
-use crate::store::{Credential, Store};
+use crate::capabilities::{http, postgres};
+use crate::store::{self, Store};
+
+/// A credential as it comes.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// A login at PostgreSQL.
+    Postgres(postgres::Credential),
+    /// What shows an HTTP server who asks.
+    Http(http::Credential),
+}
 
 /// Why a credential was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -35,12 +44,8 @@ impl App {
                 "a credential's alias has 1 to 100 letters, digits, `_`, `-` and `.`",
             ));
         }
-        if credential.kind != "postgres" {
-            return Err(invalid(
-                "there are no credentials of this type; the type is `postgres`",
-            ));
-        }
-        postgres::check_url(&credential.url).map_err(invalid)?;
+        credential.check().map_err(invalid)?;
+        let credential = store::Credential::from(credential);
         self.inner
             .store
             .put_credential(tenant, alias, &credential)
@@ -61,25 +66,68 @@ impl App {
     }
 }
 
+impl Credential {
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Postgres(credential) => postgres::check_url(&credential.url),
+            Self::Http(credential) => credential.check(),
+        }
+    }
+}
+
+impl From<Credential> for store::Credential {
+    fn from(credential: Credential) -> Self {
+        match credential {
+            Credential::Postgres(credential) => Self {
+                kind: "postgres".into(),
+                secret: credential.url,
+                allow_privileged: credential.allow_privileged,
+            },
+            Credential::Http(credential) => Self {
+                kind: credential.login.kind().into(),
+                secret: credential.to_secret(),
+                allow_privileged: false,
+            },
+        }
+    }
+}
+
+/// The credentials of the store, for who uses them.
 pub(super) struct StoredCredentials(pub Store);
 
+impl StoredCredentials {
+    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<store::Credential>> {
+        // PostgreSQL can't hold it, so there is none.
+        if alias.contains('\0') {
+            return Ok(None);
+        }
+        Ok(self.0.credential(tenant, alias).await?)
+    }
+}
+
 #[async_trait::async_trait]
-impl CredentialSource for StoredCredentials {
+impl postgres::CredentialSource for StoredCredentials {
     async fn find(
         &self,
         tenant: &str,
         alias: &str,
     ) -> anyhow::Result<Option<postgres::Credential>> {
-        // PostgreSQL can't hold it, so there is none.
-        if alias.contains('\0') {
-            return Ok(None);
-        }
-        let found = self.0.credential(tenant, alias).await?;
+        let found = self.find(tenant, alias).await?;
         Ok(found
             .filter(|credential| credential.kind == "postgres")
             .map(|credential| postgres::Credential {
-                url: credential.url,
+                url: credential.secret,
                 allow_privileged: credential.allow_privileged,
             }))
+    }
+}
+
+#[async_trait::async_trait]
+impl http::CredentialSource for StoredCredentials {
+    async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<http::Credential>> {
+        match self.find(tenant, alias).await? {
+            Some(found) => http::Credential::from_secret(&found.kind, &found.secret),
+            None => Ok(None),
+        }
     }
 }

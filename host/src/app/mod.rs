@@ -26,6 +26,7 @@ use crate::admission::{Admission, Admitted, ExecutionCounts};
 use crate::api::answer::Problem;
 use crate::api::limits::HttpLimits;
 use crate::capabilities::postgres::{PoolSettings, Pools};
+use crate::capabilities::{Outside, http};
 use crate::engine::{Engine, ExecutionLimits, Tools};
 use crate::grants::Grants;
 use crate::metrics::Metrics;
@@ -35,7 +36,7 @@ use crate::store::{DEFAULT_TENANT, Migrations, Store};
 use crate::tool::Toolset;
 
 pub use catalog::{File, RegisterError, Registered, Validated};
-pub use credentials::CredentialError;
+pub use credentials::{Credential, CredentialError};
 pub use executions::{Idempotency, Wanted};
 pub use registry::Stage;
 pub use tools::{Progress, PushError, ToolEntry, ToolStatus};
@@ -153,10 +154,12 @@ impl App {
             );
         }
 
-        let pools = Pools::new(
-            Arc::new(StoredCredentials(store.clone())),
-            PoolSettings::default(),
-        );
+        let credentials = Arc::new(StoredCredentials(store.clone()));
+        let pools = Pools::new(credentials.clone(), PoolSettings::default());
+        let outside = Outside {
+            pools: pools.clone(),
+            http: http::Client::new(credentials),
+        };
         let settings = config.workers;
         let mut compiled = Vec::new();
         let components = tools(&config.components)?;
@@ -179,12 +182,7 @@ impl App {
         }
         let started = Instant::now();
         let count = settings.workers;
-        let workers = Workers::start(
-            settings.clone(),
-            compiled.clone(),
-            pools.clone(),
-            metrics.clone(),
-        );
+        let workers = Workers::start(settings.clone(), compiled.clone(), outside, metrics.clone());
         let workers = Arc::new(workers.await?);
         let confinement = workers.confinement();
         progress(

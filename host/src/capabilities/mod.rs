@@ -1,12 +1,19 @@
 //! What a running step can reach: one module for each WIT interface.
 
+mod call;
+pub mod http;
 pub mod log;
+mod observed;
+mod outside;
 pub mod postgres;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::wit::noetl::tool::types;
+pub use call::{Backend, Call, Reply};
+pub use observed::Observed;
+pub use outside::{Outside, Scope, Step};
 
 /// Handles that a guest can hold at once.
 const HANDLES: usize = 1000;
@@ -21,13 +28,13 @@ pub struct StepState {
     pub wasi: WasiCtx,
     /// The step's log.
     pub log: log::Log,
-    /// Who answers the step's calls of PostgreSQL.
-    pub postgres: Box<dyn postgres::Backend>,
+    /// Who answers the step's calls that leave the sandbox.
+    pub outside: Box<dyn Backend>,
 }
 
 impl StepState {
     /// The state of a step that has just these capabilities.
-    pub fn new(log: log::Log, postgres: Box<dyn postgres::Backend>) -> Self {
+    pub fn new(log: log::Log, outside: Box<dyn Backend>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         Self {
@@ -38,7 +45,7 @@ impl StepState {
                 .allow_udp(false)
                 .build(),
             log,
-            postgres,
+            outside,
         }
     }
 }

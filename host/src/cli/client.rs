@@ -148,16 +148,8 @@ impl Client {
     ///
     /// # Errors
     /// The server refuses it.
-    pub async fn put_credential(
-        &self,
-        alias: &str,
-        kind: &str,
-        url: &Secret,
-        allow_privileged: bool,
-    ) -> anyhow::Result<()> {
-        let body = json!({"type": kind, "url": url.expose(), "allow_privileged": allow_privileged})
-            .to_string()
-            .into_bytes();
+    pub async fn put_credential(&self, alias: &str, credential: &Value) -> anyhow::Result<()> {
+        let body = credential.to_string().into_bytes();
         let path = ["api", "credentials", alias];
         let answer = self.send(Method::PUT, &path, &JSON, body).await?;
         if answer.status.is_success() {

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::local::{Local, LocalOptions, Serving};
 use super::{serve, terminal};
 use crate::secrets::Secret;
+use crate::tool::Toolset;
 
 /// Which server to use.
 #[derive(Debug, Args)]
@@ -55,6 +56,14 @@ impl ServerOptions {
         };
         local.stop().await?;
         result
+    }
+
+    /// The tools whose components are on this machine; no server is asked.
+    ///
+    /// # Errors
+    /// If one can't be used.
+    pub fn toolset_here(&self) -> anyhow::Result<Toolset> {
+        self.local.toolset()
     }
 
     /// The server to use, if there is one.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 
 use super::cache::CacheOption;
 use super::client::Client;
@@ -19,6 +20,7 @@ use crate::grants::{BUILT_IN_TOOLS, Grants};
 use crate::sandbox::WorkerSettings;
 use crate::secrets::Secret;
 use crate::store::{DEFAULT_TENANT, Migrations};
+use crate::tool::Toolset;
 
 /// The alias of the credential for the embedded database's `demo`.
 const DEMO_CREDENTIAL: &str = "pg_demo";
@@ -123,6 +125,14 @@ impl LocalOptions {
         Ok(settings)
     }
 
+    /// The tools that lie there.
+    ///
+    /// # Errors
+    /// If one can't be used.
+    pub fn toolset(&self) -> anyhow::Result<Toolset> {
+        self.components.toolset()
+    }
+
     /// Where the tools lie.
     ///
     /// # Errors
@@ -184,8 +194,9 @@ impl Local {
         say(&granted(app.grants()));
         let client = Client::in_process(app.router_of(Principal::local()));
         if let Some(embedded) = &embedded {
+            let credential = json!({"type": "postgres", "url": embedded.demo_url.expose()});
             client
-                .put_credential(DEMO_CREDENTIAL, "postgres", &embedded.demo_url, false)
+                .put_credential(DEMO_CREDENTIAL, &credential)
                 .await
                 .with_context(|| format!("storing the credential {DEMO_CREDENTIAL}"))?;
             say(&format!(

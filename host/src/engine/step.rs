@@ -88,6 +88,8 @@ pub(super) fn prepare(
         config,
         args,
         grant,
+        capabilities: None,
+        credentials: None,
         limits,
     };
     let _ = credentials;

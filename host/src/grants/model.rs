@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use url::Url;
 use uuid::Uuid;
 
 use crate::limits::Limits;
@@ -139,6 +141,43 @@ pub struct HostPattern {
     pub port: Option<u16>,
 }
 
+impl HostPattern {
+    /// Whether it means the host and the port that a URL names.
+    #[must_use]
+    pub fn covers(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str() else {
+            return false;
+        };
+        let is_host = match self.subdomains {
+            false => host == self.host,
+            true => host
+                .strip_suffix(&self.host)
+                .is_some_and(|below| below.len() > 1 && below.ends_with('.')),
+        };
+        is_host && self.has_port_of(url)
+    }
+
+    /// Whether it means the port that a URL names.
+    #[must_use]
+    pub fn has_port_of(&self, url: &Url) -> bool {
+        match self.port {
+            Some(port) => url.port_or_known_default() == Some(port),
+            // A URL tells its port unless it is the protocol's own.
+            None => url.port().is_none(),
+        }
+    }
+
+    /// The address, if it is one and no name.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match url::Host::parse(&self.host) {
+            Ok(url::Host::Ipv4(address)) => Some(address.into()),
+            Ok(url::Host::Ipv6(address)) => Some(address.into()),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Display for HostPattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let below = if self.subdomains { "*." } else { "" };
@@ -185,6 +224,55 @@ impl FromStr for HostPattern {
             _ => {
                 fault("is not a host, such as `example.com`, `example.com:8443` or `*.example.com`")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_what_it_names_and_nothing_beside() {
+        let covers = |pattern: &str, url: &str| {
+            let pattern: HostPattern = pattern.parse().unwrap();
+            pattern.covers(&Url::parse(url).unwrap())
+        };
+        for (pattern, url) in [
+            ("example.com", "https://example.com/a"),
+            ("example.com", "http://example.com:80/"),
+            ("Example.COM", "https://EXAMPLE.com/"),
+            ("example.com:8443", "https://example.com:8443/"),
+            ("example.com:443", "https://example.com/"),
+            ("*.example.com", "https://a.example.com/"),
+            ("*.example.com", "https://a.b.example.com/"),
+            ("*.example.com:81", "http://a.example.com:81/"),
+            ("bücher.example", "https://xn--bcher-kva.example/"),
+            ("127.0.0.1", "http://0x7f.1/"),
+            ("127.0.0.1", "http://2130706433/"),
+            ("127.0.0.1", "http://127.1/"),
+            ("[::1]:8080", "http://[0:0::1]:8080/"),
+        ] {
+            assert!(covers(pattern, url), "{pattern} {url}");
+        }
+        for (pattern, url) in [
+            ("example.com", "https://example.com:8443/"),
+            ("example.com", "http://example.com:443/"),
+            ("example.com", "https://a.example.com/"),
+            ("example.com", "https://example.com.evil.example/"),
+            ("example.com", "https://example.com./"),
+            ("example.com:443", "http://example.com/"),
+            ("*.example.com", "https://example.com/"),
+            ("*.example.com", "https://.example.com/"),
+            ("*.example.com", "https://aexample.com/"),
+            ("*.example.com", "https://a.example.com:8443/"),
+            ("localhost", "http://127.0.0.1/"),
+            ("localhost", "http://localhost./"),
+            ("127.0.0.1", "http://localhost/"),
+            ("127.0.0.1", "http://[::ffff:127.0.0.1]/"),
+            ("example.com", "data:example.com"),
+        ] {
+            assert!(!covers(pattern, url), "{pattern} {url}");
         }
     }
 }

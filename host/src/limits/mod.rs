@@ -105,7 +105,7 @@ limits! {
     TableElements table_elements: u64, Count, 100_000, up to 100_000,
         "the step needed a larger table than", "use a tool with smaller tables";
     /// Core instances that a component consists of.
-    Instances instances: u64, Count, 16, up to 16,
+    Instances instances: u64, Count, 64, up to 64,
         "the tool consists of more instances than", "use a simpler tool";
     /// The result's JSON text.
     Output output: u64, Bytes, 8 * MIB, up to 256 * MIB,
@@ -135,6 +135,15 @@ limits! {
     /// All results, as PostgreSQL sends them.
     PostgresBytes postgres_bytes: u64, Bytes, 16 * MIB, up to GIB,
         "the step's results have more bytes than", "select fewer rows or columns";
+    /// HTTP requests, each redirect that is followed included.
+    HttpRequests http_requests: u64, Count, 50, up to 1_000_000,
+        "the step sent more HTTP requests than", "send fewer";
+    /// One HTTP request: its URL, headers and body.
+    HttpRequestBytes http_request_bytes: u64, Bytes, 4 * MIB, up to GIB,
+        "an HTTP request has more bytes than", "send less at once";
+    /// The bodies of all HTTP answers, as they come.
+    HttpBytes http_bytes: u64, Bytes, 16 * MIB, up to GIB,
+        "the answers to the step's HTTP requests have more bytes than", "ask for less";
 }
 
 impl Limit {

@@ -1,10 +1,6 @@
 //! The runner whose instances live in this process.
 
 use std::path::Path;
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use tokio::time::Instant;
 
 use super::compile::Compiler;
 use super::components::{ComponentCache, Loaded};
@@ -12,28 +8,30 @@ use super::instances::Instances;
 use super::job::Job;
 use super::runtime::{engine, error, tick};
 use super::{StepOutcome, StepRequest, StepRunner};
-use crate::capabilities::postgres::{Backend, Pools, Postgres};
+use crate::capabilities::{Backend, Outside};
+use async_trait::async_trait;
 
 /// Runs steps in this process: for benchmarks, and for tests of the sandbox's
 /// first wall. A server has [`super::Workers`].
 pub struct InProcess {
     instances: Instances,
     cache: ComponentCache,
-    pools: Pools,
+    outside: Outside,
 }
 
 impl InProcess {
-    /// A runner without tools, whose compiled components lie in `cache_dir`.
+    /// A runner without tools, whose compiled components lie in `cache_dir`, and
+    /// whose steps reach what is granted to them of `outside`.
     ///
     /// # Errors
     /// If the machine can't reserve the address space, or the cache is unsafe.
-    pub fn new(cache_dir: &Path, pools: Pools) -> anyhow::Result<Self> {
+    pub fn new(cache_dir: &Path, outside: Outside) -> anyhow::Result<Self> {
         let engine = engine().map_err(error)?;
         tick(&engine)?;
         Ok(Self {
             instances: Instances::new(&engine).map_err(error)?,
             cache: ComponentCache::open(&engine, cache_dir, Compiler::Here)?,
-            pools,
+            outside,
         })
     }
 
@@ -78,18 +76,7 @@ impl InProcess {
 #[async_trait]
 impl StepRunner for InProcess {
     async fn run(&self, request: StepRequest) -> StepOutcome {
-        let postgres = postgres(&self.pools, &request);
-        self.run_with(request, postgres).await
+        let outside = Box::new(self.outside.step(request.scope()));
+        self.run_with(request, outside).await
     }
-}
-
-/// Who answers the calls of a step that starts now.
-pub(super) fn postgres(pools: &Pools, request: &StepRequest) -> Box<dyn Backend> {
-    Box::new(Postgres::new(
-        pools.clone(),
-        request.caller(),
-        Arc::clone(&request.grant),
-        request.limits,
-        (Instant::now() + request.limits.time).into_std(),
-    ))
 }

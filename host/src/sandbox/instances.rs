@@ -12,15 +12,13 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use super::cpu::CpuMeter;
 use super::job::{Done, Job};
 use super::limiter::{Limiter, exceeded};
-use super::linker::linker;
+use super::linker::{linker, no_sockets};
 use super::prepared::{Key, PreparedCache};
 use super::runtime::{SLOTS, WASM_STACK, error};
 use super::{ErrorCategory, Limit, Limits, StepError, Usage};
-use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
-use crate::capabilities::postgres::{Answer, Backend, Call};
+use crate::capabilities::{Backend, Call, Reply, StepState};
 use crate::wit::ToolPre;
-use crate::wit::noetl::tool::postgres::Error;
 use crate::wit::noetl::tool::types::{Invocation, ToolError};
 
 /// What a store holds while a step runs.
@@ -97,8 +95,9 @@ impl Instances {
     /// # Errors
     /// If the component imports what no tool can have, or is no tool.
     pub fn add(&mut self, name: &str, component: &Component) -> anyhow::Result<()> {
-        let pre = self
-            .linker
+        let mut linker = self.linker.clone();
+        no_sockets(&mut linker, component).map_err(error)?;
+        let pre = linker
             .instantiate_pre(component)
             .and_then(ToolPre::new)
             .map_err(|e| anyhow::anyhow!("not a tool of the world noetl:tool/tool: {e:#}"))?;
@@ -107,16 +106,15 @@ impl Instances {
         Ok(())
     }
 
-    /// Runs a step in an instance of its own, with `postgres` to answer its calls.
-    pub async fn run(&self, job: Job, postgres: Box<dyn Backend>) -> Done {
+    /// Runs a step in an instance of its own, with `outside` to answer its calls.
+    pub async fn run(&self, job: Job, outside: Box<dyn Backend>) -> Done {
         let started = Instant::now();
         let log = Log::new(usize::try_from(job.limits.log).unwrap_or(usize::MAX));
         let mut usage = Usage::default();
         let result = match self.tools.get(&job.tool) {
             Some(tool) => {
                 let _slot = self.slots.acquire().await.expect("never closed");
-                self.call(tool, job, log.clone(), postgres, &mut usage)
-                    .await
+                self.call(tool, job, log.clone(), outside, &mut usage).await
             }
             None => Err(StepError::new(
                 ErrorCategory::Internal,
@@ -144,14 +142,14 @@ impl Instances {
     }
 
     /// A store for one instance of a tool.
-    fn store(&self, bounds: &Bounds, log: Log, postgres: Box<dyn Backend>) -> Store<Running> {
+    fn store(&self, bounds: &Bounds, log: Log, outside: Box<dyn Backend>) -> Store<Running> {
         let Bounds {
             limits, deadline, ..
         } = *bounds;
         let mut store = Store::new(
             &self.engine,
             Running {
-                state: StepState::new(log, postgres),
+                state: StepState::new(log, outside),
                 limiter: Limiter::new(limits),
                 host_calls: 0,
             },
@@ -249,13 +247,13 @@ impl Instances {
         tool: &Tool,
         job: Job,
         log: Log,
-        postgres: Box<dyn Backend>,
+        outside: Box<dyn Backend>,
         usage: &mut Usage,
     ) -> Result<String, StepError> {
         let limits = job.limits;
         let bounds = Bounds::new(limits);
         let prepared = self.prepared(tool, &job, &bounds).await;
-        let mut store = self.store(&bounds, log, postgres);
+        let mut store = self.store(&bounds, log, outside);
         let invocation = Invocation {
             execution_id: job.execution_id.to_string(),
             step: job.step,
@@ -310,10 +308,8 @@ struct Nobody;
 
 #[async_trait::async_trait]
 impl Backend for Nobody {
-    async fn call(&mut self, _: Call) -> Result<Answer, Error> {
-        Err(Error::AccessDenied(
-            "a configuration is prepared without any credential".into(),
-        ))
+    async fn call(&mut self, call: Call) -> Reply {
+        call.denied("a configuration is prepared without any credential and host")
     }
 }
 

@@ -1,5 +1,8 @@
 //! What a component can import. An interface that is not here can't be had.
 
+mod sockets;
+mod v0_1;
+
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime::{Engine, Result};
 use wasmtime_wasi::WasiView;
@@ -12,11 +15,13 @@ use wasmtime_wasi_io::bindings::wasi::io;
 
 use super::instances::Running;
 use crate::capabilities::StepState;
+use crate::wit::http::noetl::tool::http;
 use crate::wit::noetl::tool::{log, postgres, types};
+pub(super) use sockets::no_sockets;
 
 /// The host's side of every interface: `noetl:tool/*`, and of WASI what the
 /// standard libraries of guest languages can't do without. The file system has
-/// no directory, the environment is empty, and sockets are not there at all.
+/// no directory, and the environment is empty.
 pub(super) fn linker(engine: &Engine) -> Result<Linker<Running>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
@@ -24,6 +29,8 @@ pub(super) fn linker(engine: &Engine) -> Result<Linker<Running>> {
     types::add_to_linker::<_, State>(l, state)?;
     log::add_to_linker::<_, State>(l, state)?;
     postgres::add_to_linker::<_, State>(l, state)?;
+    http::add_to_linker::<_, State>(l, state)?;
+    v0_1::add_to_linker(l)?;
 
     io::error::add_to_linker::<_, Handles>(l, handles)?;
     io::poll::add_to_linker::<_, Handles>(l, handles)?;

@@ -422,6 +422,8 @@ mod tests {
                 step: tenant.into(),
                 config: Value::Null,
                 args: Value::Null,
+                capabilities: None,
+                credentials: None,
                 limits: Limits::default(),
             };
             tokio::spawn(async move { queued.run(request).await })

@@ -27,7 +27,7 @@ const FIBER_STACK: usize = WASM_STACK + (1 << 20);
 fn config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(SLOTS)
-        .total_core_instances(SLOTS * 8)
+        .total_core_instances(SLOTS * Limit::Instances.most() as u32)
         .total_memories(SLOTS)
         .total_tables(SLOTS * 4)
         .total_stacks(SLOTS)

@@ -1,7 +1,7 @@
 //! What a step asks of the sandbox, and what it gets back.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Limits;
+use crate::capabilities::Scope;
 use crate::capabilities::log::Entry;
 use crate::grants::{Caller, Grant};
+use crate::tool::Capabilities;
 
 /// Runs steps. Implementations differ in where the instance lives.
 #[async_trait]
@@ -57,6 +59,12 @@ pub struct StepRequest {
     /// What its tenant was granted. The runner checks what the step asks the
     /// host for; whether it may have the tool was checked before.
     pub grant: Arc<Grant>,
+    /// What its tool's manifest asks for, and so all that the step gets of the
+    /// grant. Without a manifest that is the whole grant.
+    pub capabilities: Option<Arc<Capabilities>>,
+    /// The aliases of the credentials that it may use, as far as they are granted;
+    /// all of them, if there is no list.
+    pub credentials: Option<Arc<[String]>>,
     /// How much the step may use: at most what the grant says.
     pub limits: Limits,
 }
@@ -69,6 +77,18 @@ impl StepRequest {
             playbook: self.playbook.clone(),
             step: self.step.clone(),
             execution_id: Some(self.execution_id),
+        }
+    }
+
+    /// What it may reach if it starts now.
+    pub(super) fn scope(&self) -> Scope {
+        Scope {
+            caller: self.caller(),
+            grant: Arc::clone(&self.grant),
+            capabilities: self.capabilities.clone(),
+            credentials: self.credentials.clone(),
+            limits: self.limits,
+            deadline: Instant::now() + self.limits.time,
         }
     }
 }

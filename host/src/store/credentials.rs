@@ -1,5 +1,5 @@
-//! Credentials, by alias. A URL is encrypted before it is written, and read only
-//! to make a pool.
+//! Credentials, by alias. What is secret of one is encrypted before it is written, and
+//! read only to be used.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::secrets::{KeyRing, OpenError, Sealed, Secret};
 pub struct CredentialEntry {
     /// The name that playbooks use.
     pub alias: String,
-    /// What it opens: `postgres`.
+    /// What it is for: `postgres`, or for HTTP `bearer`, `basic` or `header`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Whether its role may have more rights than a playbook needs.
@@ -27,10 +27,10 @@ pub struct CredentialEntry {
 /// A credential with its value.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    /// What it opens: `postgres`.
+    /// What it is for: `postgres`, or for HTTP `bearer`, `basic` or `header`.
     pub kind: String,
-    /// Where that is, and the login there.
-    pub url: Secret,
+    /// What is kept encrypted, in the form that its kind has: of `postgres` the URL.
+    pub secret: Secret,
     /// Whether its role may have more rights than a playbook needs.
     pub allow_privileged: bool,
 }
@@ -72,7 +72,7 @@ impl Row {
     pub fn seal(tenant: &str, alias: &str, credential: &Credential, keys: &KeyRing) -> Self {
         let (kind, allow_privileged) = (&credential.kind, credential.allow_privileged);
         let context = context(tenant, alias, kind, allow_privileged);
-        let sealed = keys.seal(&credential.url, &context);
+        let sealed = keys.seal(&credential.secret, &context);
         Self {
             tenant: tenant.into(),
             alias: alias.into(),
@@ -92,9 +92,9 @@ impl Row {
             ciphertext: self.ciphertext,
         };
         match keys.open(&sealed, &context) {
-            Ok(url) => Ok(Credential {
+            Ok(secret) => Ok(Credential {
                 kind: self.kind,
-                url,
+                secret,
                 allow_privileged: self.allow_privileged,
             }),
             Err(error) => Err(CredentialError::Unreadable {
@@ -128,7 +128,7 @@ impl Row {
     }
 }
 
-/// What an encrypted URL belongs to: in another row, or with another permission,
+/// What an encrypted text belongs to: in another row, or with another permission,
 /// it can't be decrypted.
 fn context(tenant: &str, alias: &str, kind: &str, allow_privileged: bool) -> Vec<u8> {
     json!(["noetl credential", tenant, alias, kind, allow_privileged])

@@ -37,7 +37,7 @@ pub(super) async fn encrypt_plain(connections: &Connections, keys: &KeyRing) -> 
     for (tenant, alias, kind, url) in rows {
         let credential = Credential {
             kind,
-            url: Secret::new(url),
+            secret: Secret::new(url),
             allow_privileged: false,
         };
         Row::seal(&tenant, &alias, &credential, keys)

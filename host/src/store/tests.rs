@@ -16,7 +16,7 @@ fn ring(keys: &[&MasterKey]) -> KeyRing {
 fn credential(url: &str) -> Credential {
     Credential {
         kind: "postgres".into(),
-        url: Secret::new(url),
+        secret: Secret::new(url),
         allow_privileged: false,
     }
 }
@@ -59,7 +59,7 @@ async fn dump(database: &Secret) -> String {
 
 async fn url_of(store: &Store, alias: &str) -> Result<String, String> {
     match store.credential(DEFAULT_TENANT, alias).await {
-        Ok(found) => Ok(found.expect("it is there").url.expose().to_owned()),
+        Ok(found) => Ok(found.expect("it is there").secret.expose().to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

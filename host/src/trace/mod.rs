@@ -8,7 +8,7 @@ mod context;
 mod export;
 
 /// What the log's filter has to let through so that a trace has each call of a step.
-pub const CALLS: &str = "noetl::capabilities::postgres::observed=debug";
+pub const CALLS: &str = "noetl::host_call=debug";
 
 pub use context::{continue_from, traceparent};
 pub use export::Exporter;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
+use noetl::capabilities::postgres::{self, PoolSettings, Pools};
+use noetl::capabilities::{Outside, http};
 use noetl::grants::Grant;
 use noetl::sandbox::{InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use noetl_tests::root;
@@ -22,16 +23,26 @@ pub struct Sandbox {
 struct NoCredentials;
 
 #[async_trait::async_trait]
-impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
+impl postgres::CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<postgres::Credential>> {
+        Ok(None)
+    }
+}
+
+#[async_trait::async_trait]
+impl http::CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<http::Credential>> {
         Ok(None)
     }
 }
 
 /// A runner without tools.
 pub fn runner(cache: &Path) -> anyhow::Result<InProcess> {
-    let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
-    InProcess::new(cache, pools)
+    let outside = Outside {
+        pools: Pools::new(Arc::new(NoCredentials), PoolSettings::default()),
+        http: http::Client::new(Arc::new(NoCredentials)),
+    };
+    InProcess::new(cache, outside)
 }
 
 /// The directory of the built tools.
@@ -57,6 +68,8 @@ pub fn step(tool: &str, config: Value, args: Value, limits: Limits) -> StepReque
         config,
         args,
         grant: Arc::new(Grant::nothing()),
+        capabilities: None,
+        credentials: None,
         limits,
     }
 }

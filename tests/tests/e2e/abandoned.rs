@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
+use noetl::capabilities::postgres::{Credential, CredentialSource};
 use noetl::grants::Grant;
 use noetl::sandbox::{ErrorCategory, InProcess, Limits, StepError, StepRequest, StepRunner};
 use noetl::secrets::Secret;
 use noetl_tests::Database;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
+
+use crate::sandbox::outside_with;
 
 struct OneDatabase(String);
 
@@ -37,6 +39,8 @@ async fn run(runner: &InProcess, statements: &[&str], limits: Limits) -> Result<
         config: json!({"credential": "db", "statements": statements}),
         args: json!({}),
         grant: Arc::new(Grant::built_in()),
+        capabilities: None,
+        credentials: None,
         limits,
     };
     runner.run(request).await.result
@@ -62,9 +66,8 @@ async fn its_transaction_is_rolled_back() {
         .await
         .expect("a table");
     let cache = tempfile::tempdir().expect("a directory");
-    let source = Arc::new(OneDatabase(database.url.clone()));
-    let pools = Pools::new(source, PoolSettings::default());
-    let mut runner = InProcess::new(cache.path(), pools).expect("a runner");
+    let outside = outside_with(OneDatabase(database.url.clone()));
+    let mut runner = InProcess::new(cache.path(), outside).expect("a runner");
     let components = std::env::var("NOETL_COMPONENTS").expect("`make test` sets it");
     let component = std::path::Path::new(&components).join("postgres.wasm");
     runner

@@ -6,7 +6,7 @@ use noetl::capabilities::log::Level;
 use noetl::sandbox::{InProcess, StepOutcome, StepRequest, StepRunner};
 use serde_json::{Value, json};
 
-use crate::sandbox::{CACHE, Sandbox, pools};
+use crate::sandbox::{CACHE, Sandbox, outside};
 
 fn component(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -24,7 +24,7 @@ async fn step(runner: &InProcess, config: Value) -> StepOutcome {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_of_version_0_1_0_keeps_running() {
-    let mut runner = InProcess::new(CACHE.path(), pools()).expect("a runner");
+    let mut runner = InProcess::new(CACHE.path(), outside()).expect("a runner");
     let loaded = runner
         .add_tool("probe", &component("tool-0.1.0.wasm"))
         .expect("it is a tool still");

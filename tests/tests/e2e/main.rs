@@ -6,6 +6,7 @@ mod catalog;
 mod cli;
 mod configuration;
 mod console;
+mod examples;
 mod executions;
 mod flow;
 mod frozen;

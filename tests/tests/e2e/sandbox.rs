@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
+use noetl::capabilities::postgres::{self, PoolSettings, Pools};
+use noetl::capabilities::{Outside, http};
 use noetl::grants::Grant;
 use noetl::sandbox::{ErrorCategory, InProcess, Limits, StepOutcome, StepRequest, StepRunner};
 use serde_json::{Value, json};
@@ -12,14 +13,29 @@ use serde_json::{Value, json};
 struct NoCredentials;
 
 #[async_trait::async_trait]
-impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
+impl postgres::CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<postgres::Credential>> {
         Ok(None)
     }
 }
 
-pub(crate) fn pools() -> Pools {
-    Pools::new(Arc::new(NoCredentials), PoolSettings::default())
+#[async_trait::async_trait]
+impl http::CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<http::Credential>> {
+        Ok(None)
+    }
+}
+
+/// What a step with these credentials for PostgreSQL, and none for HTTP, reaches.
+pub(crate) fn outside_with(credentials: impl postgres::CredentialSource) -> Outside {
+    Outside {
+        pools: Pools::new(Arc::new(credentials), PoolSettings::default()),
+        http: http::Client::new(Arc::new(NoCredentials)),
+    }
+}
+
+pub(crate) fn outside() -> Outside {
+    outside_with(NoCredentials)
 }
 
 pub(crate) fn components() -> PathBuf {
@@ -39,7 +55,7 @@ pub(crate) static CACHE: LazyLock<tempfile::TempDir> =
 
 impl Sandbox {
     pub(crate) fn with(tool: &str, component: &str) -> Self {
-        let mut runner = InProcess::new(CACHE.path(), pools()).expect("a runner");
+        let mut runner = InProcess::new(CACHE.path(), outside()).expect("a runner");
         runner
             .add_tool(tool, &components().join(component))
             .expect("the tool loads");
@@ -57,6 +73,8 @@ impl Sandbox {
             config: Value::Null,
             args: json!({"a": ["{{ 7*7 }}", 9007199254740993_i64]}),
             grant: Arc::new(Grant::nothing()),
+            capabilities: None,
+            credentials: None,
             limits: Limits::default(),
         }
     }
@@ -285,7 +303,7 @@ async fn a_flood_of_log_entries_is_counted_and_dropped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_tool_is_refused() {
     let cache = tempfile::tempdir().expect("a temporary directory");
-    let mut runner = InProcess::new(cache.path(), pools()).expect("a runner");
+    let mut runner = InProcess::new(cache.path(), outside()).expect("a runner");
     let file = cache.path().join("bad.wasm");
     let real = std::fs::read(components().join("test/probe.wasm")).expect("the probe is there");
     for (bytes, part) in [
@@ -317,7 +335,7 @@ async fn what_is_no_tool_is_refused() {
 async fn a_component_in_the_cache_is_not_compiled_again() {
     let cache = tempfile::tempdir().expect("a temporary directory");
     let load = || {
-        let mut runner = InProcess::new(cache.path(), pools()).expect("a runner");
+        let mut runner = InProcess::new(cache.path(), outside()).expect("a runner");
         runner
             .add_tool("probe", &components().join("test/probe.wasm"))
             .expect("the probe loads")
@@ -330,7 +348,7 @@ async fn a_component_in_the_cache_is_not_compiled_again() {
         std::os::unix::fs::PermissionsExt::from_mode(0o777),
     )
     .expect("permissions");
-    let error = InProcess::new(cache.path(), pools())
+    let error = InProcess::new(cache.path(), outside())
         .err()
         .expect("others can write it");
     assert!(
@@ -342,7 +360,7 @@ async fn a_component_in_the_cache_is_not_compiled_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_imports_only_what_it_needs() {
     let cache = tempfile::tempdir().expect("a temporary directory");
-    let mut runner = InProcess::new(cache.path(), pools()).expect("a runner");
+    let mut runner = InProcess::new(cache.path(), outside()).expect("a runner");
     let mut imports = |name: &str| {
         let wasm = components().join(format!("{name}.wasm"));
         runner

@@ -13,13 +13,14 @@ use rsa::Generate;
 use rsa::pkcs1::EncodeRsaPrivateKey;
 use serde_json::{Value, json};
 
-struct Key {
+/// A key of a provider.
+pub(crate) struct Key {
     id: &'static str,
     key: EncodingKey,
 }
 
 impl Key {
-    fn new(id: &'static str) -> Self {
+    pub(crate) fn new(id: &'static str) -> Self {
         let key = rsa::PrivateKey::try_generate().expect("a key");
         let der = key.to_pkcs1_der().expect("it can be written");
         Self {
@@ -28,13 +29,13 @@ impl Key {
         }
     }
 
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let mut jwk = Jwk::from_encoding_key(&self.key, Algorithm::RS256).expect("a public key");
         jwk.common.key_id = Some(self.id.into());
         json!(jwk)
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(self.id.into());
         encode(&header, claims, &self.key).expect("it is signed")
@@ -42,13 +43,13 @@ impl Key {
 }
 
 /// What is published of the keys can be changed.
-struct Provider {
-    issuer: String,
+pub(crate) struct Provider {
+    pub(crate) issuer: String,
     keys: Arc<Mutex<Value>>,
 }
 
 impl Provider {
-    async fn start(keys: Value) -> Self {
+    pub(crate) async fn start(keys: Value) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port");
@@ -71,7 +72,7 @@ impl Provider {
         Self { issuer, keys }
     }
 
-    fn claims(&self, more: Value) -> Value {
+    pub(crate) fn claims(&self, more: Value) -> Value {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .expect("after 1970")

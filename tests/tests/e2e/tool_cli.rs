@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use noetl_tests::noetl;
+use noetl_tests::{Server, noetl};
 use serde_json::{Value, json};
 
 use crate::sandbox::{CACHE, components};
@@ -393,4 +393,121 @@ async fn only_a_version_can_be_removed_and_only_knowingly() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(stderr(&output).contains(told), "{output:?}");
     }
+}
+
+#[tokio::test]
+async fn a_tool_is_pushed_shown_and_removed() {
+    let server = Server::start().await;
+    let project = Project::new(&format!("{POSTGRES}[schema]\nconfig = \"config.json\"\n"));
+    project.write("config.json", r#"{"required": ["op"]}"#);
+    let file = project.pack(&probe()).await;
+    let tool = async |arguments: &[&str]| {
+        let url = ["--server", &server.url];
+        project.tool(&[arguments, &url[..]].concat()).await
+    };
+    let digest = noetl::tool::digest(&std::fs::read(&file).expect("it was built"));
+
+    let pushed = tool(&["push", "."]).await;
+    assert!(pushed.status.success(), "{pushed:?}");
+    assert_eq!(
+        stdout(&pushed),
+        format!("acme/probe@1.2.0: ready, {digest}\n")
+    );
+    let again = tool(&["push", as_text(&file)]).await;
+    assert!(again.status.success(), "{again:?}");
+
+    let listed = tool(&["list", "--json"]).await;
+    let listed = stdout_json(&listed);
+    let listed = listed.as_array().expect("a list");
+    let own = listed.iter().find(|tool| tool["name"] == "acme/probe");
+    assert_eq!(own.expect("it is there")["digest"], digest, "{listed:?}");
+
+    let shown = tool(&["show", "acme/probe@1.2.0", "--json"]).await;
+    let shown = stdout_json(&shown);
+    assert_eq!(shown["status"], "ready");
+    assert_eq!(shown["schema"]["config"], json!({"required": ["op"]}));
+    let shown = tool(&["show", "acme/probe"]).await;
+    for part in ["Tries things", "1.2.0", &digest, "schema of config:"] {
+        assert!(stdout(&shown).contains(part), "{}", stdout(&shown));
+    }
+
+    // The version is that of another component.
+    project.write("config.json", r#"{"required": ["n"]}"#);
+    project.pack(&probe()).await;
+    let other = tool(&["push", "."]).await;
+    assert_eq!(other.status.code(), Some(1), "{other:?}");
+    assert!(stderr(&other).contains("1.2.0"), "{other:?}");
+
+    let removed = tool(&["remove", "acme/probe@1.2.0", "--yes"]).await;
+    assert!(removed.status.success(), "{removed:?}");
+    let gone = tool(&["show", "acme/probe@1.2.0"]).await;
+    assert_eq!(gone.status.code(), Some(1), "{gone:?}");
+    assert!(stderr(&gone).contains("there is no tool"), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_schema_of_playbooks_has_the_tools() {
+    let server = Server::start().await;
+    let schema = async |arguments: &[&str]| {
+        let output = noetl().arg("schema").args(arguments).output().await;
+        stdout_json(&output.expect("it runs"))
+    };
+    let of_server = schema(&["--server", &server.url]).await;
+    assert!(of_server.to_string().contains("\"postgres\""));
+    assert_eq!(schema(&["--offline"]).await, of_server);
+}
+
+#[tokio::test]
+async fn a_case_answers_requests() {
+    let project = Project::new("[capabilities]\nhttp = [\"api.example.com\"]\n");
+    project.write(
+        "cases.yaml",
+        r#"
+cases:
+  - name: asks
+    config: {url: "https://api.example.com/cities", json: {q: Berlin}}
+    http:
+      - request: {method: POST, url: "https://api.example.com/cities", body: {q: Berlin}}
+        response: {headers: {content-type: application/json}, body: {lat: 52.5}}
+    result:
+      status: 200
+      headers: {content-type: application/json}
+      url: https://api.example.com/cities
+      body: {lat: 52.5}
+  - name: waits too long
+    config: {url: "https://api.example.com/"}
+    http:
+      - error: {timeout: nobody answered}
+    error: {category: timeout, message: nobody answered}
+  - name: goes elsewhere
+    config: {url: "https://example.com/"}
+    error: {category: denied, message: example.com}
+  - name: asks something else
+    config: {url: "https://api.example.com/a"}
+    http:
+      - request: {url: "https://api.example.com/b"}
+        response: {}
+    error: {}
+  - name: asks more
+    config: {url: "https://api.example.com/a"}
+    error: {}
+"#,
+    );
+    let component = components().join("http.wasm");
+    let run = project
+        .tool(&["test", "--json", "--component", as_text(&component)])
+        .await;
+    let said = stdout_json(&run);
+    let faults: Vec<String> = said["cases"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|case| case["faults"].to_string())
+        .collect();
+    assert_eq!(faults[..3], ["[]", "[]", "[]"], "{said:#}");
+    assert!(faults[3].contains("another URL"), "{faults:?}");
+    assert!(
+        faults[4].contains("has no answer to the request"),
+        "{faults:?}"
+    );
 }

@@ -73,7 +73,9 @@ async fn versions(server: &Server, reply: &Reply) -> Vec<Value> {
     let path = format!("/api/executions/{id}");
     let record = server.request("GET", &path, None).await.body;
     let events = record["events"].as_array().expect("events").clone();
-    let started = events.iter().filter(|event| event["event"] == "step_started");
+    let started = events
+        .iter()
+        .filter(|event| event["event"] == "step_started");
     started
         .map(|event| event["data"]["component"]["version"].clone())
         .collect()
@@ -91,7 +93,11 @@ async fn a_tool_is_pushed_and_served_by_the_next_step_without_a_restart() {
     assert_eq!(tool["status"], "ready", "{tool:#}");
     assert_eq!(tool["built_in"], false);
     assert_eq!(tool["granted"], true);
-    assert!(tool["digest"].as_str().is_some_and(|d| d.starts_with("sha256:")));
+    assert!(
+        tool["digest"]
+            .as_str()
+            .is_some_and(|d| d.starts_with("sha256:"))
+    );
     let reply = server.run("test/tools", &playbook(ONE), json!({})).await;
     assert_eq!(reply.body["result"], json!({"a": [1]}), "{:#}", reply.body);
     assert_eq!(versions(&server, &reply).await, ["1.0.0"]);
@@ -113,7 +119,11 @@ async fn a_tool_is_pushed_and_served_by_the_next_step_without_a_restart() {
     assert_eq!(reply.body["status"], "success", "{:#}", reply.body);
     assert_eq!(versions(&server, &reply).await, ["1.0.0", "1.1.0", "1.0.0"]);
 
-    let versions: Vec<_> = tool["versions"].as_array().expect("a list").iter().collect();
+    let versions: Vec<_> = tool["versions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .collect();
     assert_eq!(versions.len(), 2);
     assert_eq!(versions[0]["version"], "1.1.0");
 }
@@ -172,22 +182,40 @@ async fn a_version_never_changes_and_what_is_no_tool_is_refused() {
     pushed(&server, "1.0.0").await;
     let same = push(&server, &component("1.0.0", json!({}))).await;
     assert_eq!(same.status, 200, "{:#}", same.body);
-    let other = push(&server, &component("1.0.0", json!({"description": "Another"}))).await;
+    let other = push(
+        &server,
+        &component("1.0.0", json!({"description": "Another"})),
+    )
+    .await;
     assert_eq!(other.status, 409);
     let detail = other.body["detail"].as_str().expect("a text");
-    assert!(detail.contains("acme/probe@1.0.0") && detail.contains("raise `version`"), "{detail}");
-
-    let removed = server.request("DELETE", "/api/tools/acme/probe@1.0.0", None).await;
-    assert_eq!(removed.status, 204);
-    let gone = server.request("GET", "/api/tools/acme/probe@1.0.0", None).await;
-    assert_eq!(gone.status, 404);
-    let taken = push(&server, &component("1.0.0", json!({"description": "Another"}))).await;
-    assert_eq!(taken.status, 409, "the number is not given again");
-    assert_eq!(pushed(&server, "1.0.0").await["status"], "ready", "the same comes back");
-
-    let bare = std::fs::read(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("components/tool-0.1.0.wasm"),
+    assert!(
+        detail.contains("acme/probe@1.0.0") && detail.contains("raise `version`"),
+        "{detail}"
     );
+
+    let removed = server
+        .request("DELETE", "/api/tools/acme/probe@1.0.0", None)
+        .await;
+    assert_eq!(removed.status, 204);
+    let gone = server
+        .request("GET", "/api/tools/acme/probe@1.0.0", None)
+        .await;
+    assert_eq!(gone.status, 404);
+    let taken = push(
+        &server,
+        &component("1.0.0", json!({"description": "Another"})),
+    )
+    .await;
+    assert_eq!(taken.status, 409, "the number is not given again");
+    assert_eq!(
+        pushed(&server, "1.0.0").await["status"],
+        "ready",
+        "the same comes back"
+    );
+
+    let bare =
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("components/tool-0.1.0.wasm"));
     for (wasm, told) in [
         (bare.expect("the component"), "no manifest"),
         (b"nothing".to_vec(), "not a WebAssembly component"),
@@ -199,10 +227,14 @@ async fn a_version_never_changes_and_what_is_no_tool_is_refused() {
         assert!(detail.contains(told), "{detail}");
     }
     for (method, path) in [("GET", "acme/none"), ("DELETE", "acme/none@1.0.0")] {
-        let reply = server.request(method, &format!("/api/tools/{path}"), None).await;
+        let reply = server
+            .request(method, &format!("/api/tools/{path}"), None)
+            .await;
         assert_eq!(reply.status, 404, "{method} {path}");
     }
-    let reply = server.request("DELETE", "/api/tools/acme/probe", None).await;
+    let reply = server
+        .request("DELETE", "/api/tools/acme/probe", None)
+        .await;
     assert_eq!(reply.status, 400, "which version?");
 }
 
@@ -217,15 +249,29 @@ async fn steps_are_held_against_the_schemas_of_their_tool() {
     push(&server, &wasm).await;
     settled(&server, "acme/probe@1.0.0").await;
     for (step, told) in [
-        ("op: other\n    args: {n: 1}\n", "tools.yaml:9:9: step `one`: op: \"other\" is not one of"),
-        ("args: {n: 1}\n", "step `one`: \"op\" is a required property"),
-        ("op: echo\n    args: {n: x}\n", "tools.yaml:10:15: step `one`: args.n: \"x\" is not of type \"integer\""),
+        (
+            "op: other\n    args: {n: 1}\n",
+            "tools.yaml:9:9: step `one`: op: \"other\" is not one of",
+        ),
+        (
+            "args: {n: 1}\n",
+            "step `one`: \"op\" is a required property",
+        ),
+        (
+            "op: echo\n    args: {n: x}\n",
+            "tools.yaml:10:15: step `one`: args.n: \"x\" is not of type \"integer\"",
+        ),
         ("op: echo\n    args: {m: 1, n: 1}\n", "step `one`: args"),
-        ("op: echo\n", "step `one`: args: \"n\" is a required property"),
+        (
+            "op: echo\n",
+            "step `one`: args: \"n\" is a required property",
+        ),
     ] {
         let text = playbook(&format!("  - step: one\n    tool: acme/probe\n    {step}"));
         let body = json!({"file": "tools.yaml", "content": text});
-        let reply = server.request("POST", "/api/catalog/playbooks", Some(body)).await;
+        let reply = server
+            .request("POST", "/api/catalog/playbooks", Some(body))
+            .await;
         assert_eq!(reply.status, 422, "{step}");
         let shown = reply.body.to_string().replace("\\\"", "\"");
         assert!(shown.contains(told), "{shown}\n{told}");
@@ -240,11 +286,17 @@ async fn steps_are_held_against_the_schemas_of_their_tool() {
     let error = &bad.body["error"];
     assert_eq!(error["category"], "invalid_input", "{:#}", bad.body);
     let message = error["message"].as_str().expect("a text");
-    assert!(message.contains("step `one`: field `args.n`: \"seven\" is not of type"), "{message}");
+    assert!(
+        message.contains("step `one`: field `args.n`: \"seven\" is not of type"),
+        "{message}"
+    );
 
     let schema = server.request("GET", "/api/schema", None).await.body;
     let text = schema.to_string();
-    assert!(text.contains("acme/probe@1.0.0") && text.contains("\"python\""), "{text}");
+    assert!(
+        text.contains("acme/probe@1.0.0") && text.contains("\"python\""),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,7 +318,11 @@ async fn tools_belong_to_their_tenant_and_outlive_the_server() {
     assert_eq!(upload(&ours).await.status, 202);
     ready(&server.of(&ours)).await;
     let theirs = server.of(&theirs);
-    let list = theirs.request("GET", "/api/tools", None).await.body.to_string();
+    let list = theirs
+        .request("GET", "/api/tools", None)
+        .await
+        .body
+        .to_string();
     assert!(!list.contains("acme/probe"), "{list}");
     let shown = theirs.request("GET", "/api/tools/acme/probe", None).await;
     assert_eq!(shown.status, 404);
@@ -274,13 +330,18 @@ async fn tools_belong_to_their_tenant_and_outlive_the_server() {
     let (store, demo) = server.stop().await;
     let server = Server::start_as(store, demo, &["--auth", "required"], None).await;
     // It runs at once: the server did not begin to listen before.
-    let shown = server.of(&ours).request("GET", "/api/tools/acme/probe", None).await;
+    let shown = server
+        .of(&ours)
+        .request("GET", "/api/tools/acme/probe", None)
+        .await;
     assert_eq!(shown.body["status"], "ready", "{:#}", shown.body);
 }
 
 async fn ready(caller: &Caller<'_>) {
     loop {
-        let shown = caller.request("GET", "/api/tools/acme/probe@1.0.0", None).await;
+        let shown = caller
+            .request("GET", "/api/tools/acme/probe@1.0.0", None)
+            .await;
         if shown.body["status"] == "ready" {
             return;
         }
@@ -297,7 +358,9 @@ async fn a_tenant_can_have_its_tools_signed() {
     let other = SigningKey::from_pem(&other).expect("a key");
     let dir = tempfile::tempdir().expect("a directory");
     let grants = dir.path().join("grants.yaml");
-    let text = format!("tenants:\n  default:\n    tools: [python, acme/*]\n    tool_keys: [\"{public}\"]\n");
+    let text = format!(
+        "tenants:\n  default:\n    tools: [python, acme/*]\n    tool_keys: [\"{public}\"]\n"
+    );
     std::fs::write(&grants, text).expect("written");
     let server = Server::start_limited(&["--grants", grants.to_str().expect("a text")]).await;
     let wasm = component("1.0.0", json!({}));
@@ -309,7 +372,11 @@ async fn a_tenant_can_have_its_tools_signed() {
         }
         Server::reply(request)
     };
-    for bad in [None, Some(sign(&other, &digest)), Some(sign(&key, "sha256:00"))] {
+    for bad in [
+        None,
+        Some(sign(&other, &digest)),
+        Some(sign(&key, "sha256:00")),
+    ] {
         let reply = upload(bad).await;
         assert_eq!(reply.status, 422, "{:#}", reply.body);
         let detail = reply.body["detail"].as_str().expect("a text");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use noetl::capabilities::postgres::{self, CredentialSource, PoolSettings, Pools};
+use noetl::capabilities::postgres::{self, CredentialSource};
 use noetl::grants::Grant;
 use noetl::sandbox::{
     ErrorCategory, StepOutcome, StepRequest, StepRunner, WorkerSettings, Workers, worker_command,
@@ -19,7 +19,7 @@ use noetl_tests::{Database, noetl};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use crate::sandbox::{CACHE, Sandbox, components};
+use crate::sandbox::{CACHE, Sandbox, components, outside_with};
 
 /// Something in this process's memory, which is the server's here.
 static SECRET: [u8; 16] = *b"in the server's!";
@@ -66,11 +66,10 @@ async fn pool(workers: usize, credential: Credential) -> Workers {
     let tools = tools.map(|(name, wasm)| {
         Workers::compile(&settings, name, &components().join(wasm)).expect("the tool compiles")
     });
-    let pools = Pools::new(Arc::new(credential), PoolSettings::default());
     Workers::start(
         settings,
         tools.into(),
-        pools,
+        outside_with(credential),
         noetl::metrics::Metrics::new(),
     )
     .await

@@ -1,10 +1,9 @@
 //! The interface's calls as values, so that whoever runs the guest need not be
 //! the one who holds the connections.
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
+use crate::wit::noetl::tool::postgres::{ParameterValue, RowSet};
 
 /// A connection or a transaction of one step. Means nothing to any other.
 pub type Handle = u32;
@@ -73,13 +72,15 @@ pub enum Answer {
     Done,
 }
 
-/// Who answers the calls of one step. Dropping it gives all connections back,
-/// and rolls back what is open.
-#[async_trait]
-pub trait Backend: Send {
-    /// Does what the call says.
-    ///
-    /// # Errors
-    /// Those of the interface.
-    async fn call(&mut self, call: Call) -> Result<Answer, Error>;
+impl Call {
+    /// Whether something outside may be another afterwards.
+    pub(crate) fn has_effect(&self) -> bool {
+        match self {
+            Self::Open { .. } | Self::CloseConnection { .. } | Self::CloseTransaction { .. } => {
+                false
+            }
+            Self::Begin { .. } | Self::Rollback { .. } => false,
+            Self::Query { .. } | Self::QueryIn { .. } | Self::Commit { .. } => true,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use wasmtime::{Result, bail};
 
 use super::call::{Answer, Call, Handle};
-use crate::capabilities::StepState;
+use crate::capabilities::{self, Reply, StepState};
 use crate::wit::noetl::tool::postgres::{
     Error, Host, HostConnection, HostTransaction, ParameterValue, RowSet,
 };
@@ -19,8 +19,15 @@ pub struct Transaction(Handle);
 type Answered<T> = Result<std::result::Result<T, Error>>;
 
 impl StepState {
+    async fn postgres(&mut self, call: Call) -> Answered<Answer> {
+        match self.outside.call(capabilities::Call::Postgres(call)).await {
+            Reply::Postgres(answer) => Ok(answer),
+            Reply::Http(_) => bail!("not an answer of PostgreSQL"),
+        }
+    }
+
     async fn handle(&mut self, call: Call) -> Answered<Handle> {
-        match self.postgres.call(call).await {
+        match self.postgres(call).await? {
             Ok(Answer::Handle(handle)) => Ok(Ok(handle)),
             Ok(answer) => bail!("not a handle: {answer:?}"),
             Err(error) => Ok(Err(error)),
@@ -28,7 +35,7 @@ impl StepState {
     }
 
     async fn rows(&mut self, call: Call) -> Answered<RowSet> {
-        match self.postgres.call(call).await {
+        match self.postgres(call).await? {
             Ok(Answer::Rows(rows)) => Ok(Ok(rows)),
             Ok(answer) => bail!("not rows: {answer:?}"),
             Err(error) => Ok(Err(error)),
@@ -36,7 +43,7 @@ impl StepState {
     }
 
     async fn done(&mut self, call: Call) -> Answered<()> {
-        Ok(self.postgres.call(call).await.map(|_| ()))
+        Ok(self.postgres(call).await?.map(|_| ()))
     }
 }
 

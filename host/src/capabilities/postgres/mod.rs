@@ -11,7 +11,7 @@ mod error;
 mod host;
 mod lexer;
 mod numeric;
-mod observed;
+pub(super) mod observed;
 mod parameter;
 mod plan;
 mod pool;
@@ -25,20 +25,17 @@ mod types;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use async_trait::async_trait;
 use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
 use tokio::sync::Mutex;
 
-pub use call::{Answer, Backend, Call, Handle};
+pub use call::{Answer, Call, Handle};
 pub use host::{Connection, Transaction};
-pub use observed::Observed;
 pub use pool::{Credential, CredentialSource, PoolSettings, Pools, check_url};
 
-use crate::grants::{Caller, Grant};
-use crate::limits::{Limit, Limits};
+use crate::capabilities::Scope;
+use crate::limits::Limit;
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 use parameter::Binary;
 use session::{Room, Session};
@@ -46,10 +43,7 @@ use session::{Room, Session};
 /// The step's way to PostgreSQL: every call is checked here, whoever makes it.
 pub struct Postgres {
     pools: Pools,
-    caller: Caller,
-    grant: Arc<Grant>,
-    limits: Limits,
-    deadline: Instant,
+    scope: Arc<Scope>,
     calls: u64,
     rows: u64,
     bytes: u64,
@@ -66,20 +60,11 @@ pub struct Postgres {
 type Lent = Arc<Mutex<Session>>;
 
 impl Postgres {
-    /// For one step, which ends at `deadline`: no call outlives it.
-    pub fn new(
-        pools: Pools,
-        caller: Caller,
-        grant: Arc<Grant>,
-        limits: Limits,
-        deadline: Instant,
-    ) -> Self {
+    /// For one step: no call outlives its deadline.
+    pub fn new(pools: Pools, scope: Arc<Scope>) -> Self {
         Self {
             pools,
-            caller,
-            grant,
-            limits,
-            deadline,
+            scope,
             calls: 0,
             rows: 0,
             bytes: 0,
@@ -92,26 +77,39 @@ impl Postgres {
 
     async fn open(&mut self, alias: &str) -> Result<Handle, Error> {
         self.count_call()?;
-        if Arc::strong_count(&self.open) as u64 > self.limits.postgres_connections {
+        if Arc::strong_count(&self.open) as u64 > self.scope.limits.postgres_connections {
             return Err(self.exceeded(Limit::PostgresConnections));
         }
         // A credential that is not granted and one that is not there look alike.
         let denied = || {
-            self.caller.denied("credential", alias);
+            self.scope.caller.denied("credential", alias);
             Error::AccessDenied(format!(
                 "there is no credential `{alias}`, or this step may not use it"
             ))
         };
-        if !self.grant.credentials.allows(alias) {
+        let asked = self.scope.capabilities.as_deref();
+        if asked.is_some_and(|asked| !asked.postgres) {
+            self.scope.caller.denied("credential", alias);
+            return Err(Error::AccessDenied(
+                "the tool's manifest does not ask for PostgreSQL; its author adds \
+                 `postgres = true` to `[capabilities]`"
+                    .into(),
+            ));
+        }
+        if !self.scope.may_use(alias) {
             return Err(denied());
         }
-        let found = self.pools.find(&self.caller.tenant, alias);
-        let found = tokio::time::timeout_at(self.deadline.into(), found).await;
+        let found = self.pools.find(&self.scope.caller.tenant, alias);
+        let found = tokio::time::timeout_at(self.scope.deadline.into(), found).await;
         let found = found.map_err(|_| {
             Error::Timeout("the step's time was over before the credential was found".into())
         })?;
-        let session =
-            Session::open(found?.ok_or_else(denied)?, self.deadline, self.open.clone()).await?;
+        let session = Session::open(
+            found?.ok_or_else(denied)?,
+            self.scope.deadline,
+            self.open.clone(),
+        )
+        .await?;
         let handle = self.handle();
         self.connections
             .insert(handle, Arc::new(Mutex::new(session)));
@@ -125,7 +123,7 @@ impl Postgres {
             return Err(in_transaction());
         }
         self.count_call()?;
-        session.begin(self.deadline).await?;
+        session.begin(self.scope.deadline).await?;
         drop(session);
         let handle = self.handle();
         self.transactions.insert(handle, Some(lent));
@@ -161,20 +159,20 @@ impl Postgres {
     async fn commit(&mut self, transaction: Handle) -> Result<(), Error> {
         let lent = self.end(transaction)?;
         let mut session = lent.lock().await;
-        session.commit(self.deadline).await
+        session.commit(self.scope.deadline).await
     }
 
     async fn rollback(&mut self, transaction: Handle) -> Result<(), Error> {
         let lent = self.end(transaction)?;
         let mut session = lent.lock().await;
-        session.rollback(self.deadline).await
+        session.rollback(self.scope.deadline).await
     }
 
     /// Rolled back at once, so that the connection can be used further. If it is
     /// gone already, giving it back does the same.
     async fn close_transaction(&mut self, transaction: Handle) {
         if let Some(Some(lent)) = self.transactions.remove(&transaction) {
-            let _ = lent.lock().await.rollback(self.deadline).await;
+            let _ = lent.lock().await.rollback(self.scope.deadline).await;
         }
     }
 
@@ -205,16 +203,16 @@ impl Postgres {
     ) -> Result<RowSet, Error> {
         self.count_call()?;
         let bytes = statement.len() as u64 + parameters.iter().map(size).sum::<u64>();
-        if bytes > self.limits.postgres_statement_bytes {
+        if bytes > self.scope.limits.postgres_statement_bytes {
             return Err(self.exceeded(Limit::PostgresStatementBytes));
         }
         let room = Room {
-            rows: self.limits.postgres_rows.saturating_sub(self.rows),
-            bytes: self.limits.postgres_bytes.saturating_sub(self.bytes),
-            limits: self.limits,
+            rows: self.scope.limits.postgres_rows.saturating_sub(self.rows),
+            bytes: self.scope.limits.postgres_bytes.saturating_sub(self.bytes),
+            limits: self.scope.limits,
         };
         let answer = session
-            .query(statement, parameters, room, self.deadline)
+            .query(statement, parameters, room, self.scope.deadline)
             .await?;
         self.rows += answer.rows.rows.len() as u64;
         self.bytes += answer.bytes;
@@ -223,20 +221,23 @@ impl Postgres {
 
     fn count_call(&mut self) -> Result<(), Error> {
         self.calls += 1;
-        if self.calls > self.limits.postgres_calls {
+        if self.calls > self.scope.limits.postgres_calls {
             return Err(self.exceeded(Limit::PostgresCalls));
         }
         Ok(())
     }
 
     fn exceeded(&self, limit: Limit) -> Error {
-        Error::Limit(self.limits.exceeded(limit))
+        Error::Limit(self.scope.limits.exceeded(limit))
     }
 }
 
-#[async_trait]
-impl Backend for Postgres {
-    async fn call(&mut self, call: Call) -> Result<Answer, Error> {
+impl Postgres {
+    /// Does what the call says.
+    ///
+    /// # Errors
+    /// Those of the interface.
+    pub async fn call(&mut self, call: Call) -> Result<Answer, Error> {
         Ok(match call {
             Call::Open { credential } => Answer::Handle(self.open(&credential).await?),
             Call::Query {

@@ -1,59 +1,20 @@
-//! Each call of a step as a span, and as a number in the metrics.
+//! What is told of a call in traces and metrics.
 
-use std::time::Instant;
-
-use async_trait::async_trait;
+use tracing::Span;
 use tracing::field::Empty;
-use tracing::{Instrument, Span};
 
-use super::call::{Answer, Backend, Call};
-use crate::metrics::Metrics;
+use super::call::{Answer, Call};
+use crate::capabilities::observed::{TARGET, is_traced};
 use crate::visible::visible;
 use crate::wit::noetl::tool::postgres::Error;
 
-/// Who answers a step's calls, watched.
-pub struct Observed<'a> {
-    backend: Box<dyn Backend>,
-    metrics: &'a Metrics,
-}
-
-impl<'a> Observed<'a> {
-    /// `backend`, watched.
-    pub fn new(backend: Box<dyn Backend>, metrics: &'a Metrics) -> Self {
-        Self { backend, metrics }
-    }
-}
-
-#[async_trait]
-impl Backend for Observed<'_> {
-    async fn call(&mut self, call: Call) -> Result<Answer, Error> {
-        let kind = kind(&call);
-        let span = span(kind, &call);
-        let started = Instant::now();
-        let answer = self.backend.call(call).instrument(span.clone()).await;
-        let outcome = match &answer {
-            Ok(_) => "ok",
-            Err(error) => {
-                let outcome = outcome(error);
-                span.record("otel.status_code", "ERROR");
-                span.record("error.type", outcome);
-                if let Error::QueryFailed(found) = error {
-                    span.record("db.response.status_code", visible(&found.code));
-                }
-                outcome
-            }
-        };
-        self.metrics.host_call(kind, outcome, started.elapsed());
-        answer
-    }
-}
-
 /// A call with what it is about. Neither values nor the statement's text: who wrote
 /// that may have put a secret into it.
-fn span(kind: &'static str, call: &Call) -> Span {
-    if !tracing::span_enabled!(tracing::Level::DEBUG) {
+pub(in crate::capabilities) fn span(call: &Call) -> Span {
+    if !is_traced() {
         return Span::none();
     }
+    let kind = kind(call);
     let (credential, operation) = match call {
         Call::Open { credential } => (Some(visible(credential)), None),
         Call::Query { statement, .. } | Call::QueryIn { statement, .. } => {
@@ -62,6 +23,7 @@ fn span(kind: &'static str, call: &Call) -> Span {
         _ => (None, None),
     };
     tracing::debug_span!(
+        target: TARGET,
         "host_call",
         otel.name = operation.as_deref().unwrap_or(kind),
         otel.kind = "client",
@@ -76,7 +38,7 @@ fn span(kind: &'static str, call: &Call) -> Span {
 }
 
 /// What the call is, by its name in the interface.
-fn kind(call: &Call) -> &'static str {
+pub(in crate::capabilities) fn kind(call: &Call) -> &'static str {
     match call {
         Call::Open { .. } => "postgres.open",
         Call::Query { .. } | Call::QueryIn { .. } => "postgres.query",
@@ -87,7 +49,17 @@ fn kind(call: &Call) -> &'static str {
     }
 }
 
-fn outcome(error: &Error) -> &'static str {
+/// How it went, in a word; the rest goes into the span.
+pub(in crate::capabilities) fn outcome(
+    answer: &Result<Answer, Error>,
+    span: &Span,
+) -> &'static str {
+    let Err(error) = answer else {
+        return "ok";
+    };
+    if let Error::QueryFailed(found) = error {
+        span.record("db.response.status_code", visible(&found.code));
+    }
     match error {
         Error::AccessDenied(_) => "denied",
         Error::Limit(_) => "limit",

@@ -153,7 +153,13 @@ fn print(file: &Path, component: &Component, compiled: Option<&str>, findings: &
     }
     let versions = component.interfaces.tool_versions();
     row("built against noetl:tool", or_nothing(&versions));
-    row("can", words::of(&component.interfaces.imports).join("\n"));
+    row(
+        "can",
+        match words::of(&component.interfaces.imports) {
+            words if words.is_empty() => "compute, and nothing else".into(),
+            words => words.join("\n"),
+        },
+    );
     row("exports", or_nothing(&component.interfaces.exports));
     row(
         "size",

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::project::Project;
+use super::world;
 use crate::cli::failure::Failure;
 
 /// What a tool is written in.
@@ -35,6 +36,9 @@ const TARGET: &str = "wasm32-wasip2";
 /// What is missing, or that the build failed, which has told why itself.
 pub async fn build(project: &Project) -> anyhow::Result<PathBuf> {
     let component = project.component();
+    if project.settings.language != Some(Language::Rust) {
+        world::prepare(project)?;
+    }
     match (&project.settings.command, project.settings.language) {
         (Some(command), _) => {
             let mut shell = Command::new("sh");
@@ -43,10 +47,22 @@ pub async fn build(project: &Project) -> anyhow::Result<PathBuf> {
         }
         (None, Some(Language::Rust)) => return cargo(project).await,
         (None, Some(Language::Python)) => {
-            let mut componentize = Command::new("componentize-py");
-            componentize.args(["-d", "wit", "-w", "tool", "componentize", "app", "-o"]);
+            let own = project.directory.join(".venv/bin/componentize-py");
+            let mut componentize = match own.is_file() {
+                true => Command::new(std::path::absolute(own)?),
+                false => Command::new("componentize-py"),
+            };
+            componentize.args([
+                "-d",
+                world::PLACE,
+                "-w",
+                "tool",
+                "componentize",
+                "app",
+                "-o",
+            ]);
             componentize.arg(target(&component)?);
-            let hint = "install it with 'pip install componentize-py'";
+            let hint = "install it with 'pip install -r requirements.txt', in .venv or elsewhere";
             run(project, componentize, hint).await?;
         }
         (None, Some(Language::Js)) => {

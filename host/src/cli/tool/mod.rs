@@ -17,6 +17,7 @@ mod show;
 mod target;
 mod test;
 mod words;
+mod world;
 
 use std::process::ExitCode;
 

@@ -26,11 +26,6 @@ struct Templates;
 #[allow_missing = true]
 struct Sdk;
 
-/// What a tool is, for languages whose builds read it.
-#[derive(Embed)]
-#[folder = "../wit/0.2"]
-struct Wit;
-
 /// Arguments of `noetl tool new`.
 #[derive(Debug, Args)]
 pub struct New {
@@ -92,9 +87,8 @@ impl New {
             ))
             .into());
         }
-        match lang {
-            Language::Rust => copy::<Sdk>(&directory.join("noetl-tool"))?,
-            _ => copy::<Wit>(&directory.join("wit"))?,
+        if let Language::Rust = lang {
+            copy::<Sdk>(&directory.join("noetl-tool"))?;
         }
         terminal::out(&format!(
             "{}: the tool {name} in {lang}. Build it with 'noetl tool build {0}', \

@@ -115,8 +115,9 @@ async fn wait(client: &Client, mut tool: Value) -> anyhow::Result<Value> {
     let began = Instant::now();
     let mut pause = SOON;
     while tool["status"] == "compiling" {
+        let stage = tool["progress"]["stage"].as_str().unwrap_or("waiting");
         progress(&format!(
-            "the server compiles {reference}: {}",
+            "{reference}: {stage}, {}",
             terminal::human(began.elapsed())
         ));
         tokio::time::sleep(pause).await;

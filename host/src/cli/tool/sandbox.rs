@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use crate::capabilities::postgres::{Backend, Credential, CredentialSource, PoolSettings, Pools};
+use crate::capabilities::postgres::{self, PoolSettings, Pools};
+use crate::capabilities::{Backend, Outside, http};
 use crate::cli::cache::CacheOption;
 use crate::sandbox::{InProcess, StepOutcome, StepRequest};
 
@@ -26,8 +27,11 @@ impl Sandbox {
     /// # Errors
     /// If it can't be run.
     pub fn load(cache: &CacheOption, component: &Path) -> anyhow::Result<Self> {
-        let pools = Pools::new(Arc::new(NoCredentials), PoolSettings::default());
-        let mut runner = InProcess::new(&cache.directory()?, pools)?;
+        let outside = Outside {
+            pools: Pools::new(Arc::new(NoCredentials), PoolSettings::default()),
+            http: http::Client::new(Arc::new(NoCredentials)),
+        };
+        let mut runner = InProcess::new(&cache.directory()?, outside)?;
         let began = Instant::now();
         let loaded = runner.add_tool(TOOL, component)?;
         let compiled = (!loaded.cached).then(|| began.elapsed());
@@ -51,8 +55,15 @@ impl Sandbox {
 struct NoCredentials;
 
 #[async_trait]
-impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
+impl postgres::CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<postgres::Credential>> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl http::CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<http::Credential>> {
         Ok(None)
     }
 }

@@ -2,7 +2,7 @@
 
 /// What each of these interfaces lets a tool do. Whatever else a component asks
 /// for keeps its name.
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("noetl:tool/log", "write to the step's log"),
     ("noetl:tool/postgres", "query PostgreSQL"),
     ("noetl:tool/http", "send HTTP requests"),
@@ -11,6 +11,7 @@ const WORDS: [(&str, &str); 9] = [
     ("wasi:io/", "use streams"),
     ("wasi:cli/", "read an empty environment, print into nothing"),
     ("wasi:filesystem/", "look at a file system without files"),
+    ("wasi:sockets/", "name sockets, none of which it gets"),
     ("noetl:tool/types", ""),
 ];
 
@@ -43,6 +44,7 @@ mod tests {
             "wasi:clocks/wall-clock@0.2.6",
             "wasi:clocks/monotonic-clock@0.2.6",
             "wasi:sockets/tcp@0.2.6",
+            "wasi:http/types@0.2.6",
         ];
         let words = of(&imports.map(str::to_owned));
         assert_eq!(
@@ -50,7 +52,8 @@ mod tests {
             [
                 "write to the step's log",
                 "read clocks",
-                "use wasi:sockets/tcp@0.2.6, which no tool has"
+                "name sockets, none of which it gets",
+                "use wasi:http/types@0.2.6, which no tool has"
             ]
         );
     }

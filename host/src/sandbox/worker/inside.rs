@@ -23,8 +23,7 @@ use super::protocol::{
     FromWorker, Reader, RunId, ToWorker, ToolFiles, WireDone, decode, encode, framed, write,
 };
 use super::turns::{Started, Turns};
-use crate::capabilities::postgres::{Answer, Backend, Call};
-use crate::wit::noetl::tool::postgres::Error;
+use crate::capabilities::{Backend, Call, Reply};
 
 /// Open files that a worker can have: its socket, and what its loop needs.
 const FILES: u64 = 32;
@@ -137,7 +136,7 @@ impl Out {
 struct Step {
     /// Ends it when dropped.
     _started: Started,
-    answers: UnboundedSender<Result<Answer, Error>>,
+    answers: UnboundedSender<Reply>,
 }
 
 struct Steps {
@@ -174,12 +173,12 @@ impl Steps {
         let tenant = job.tenant.clone();
         // Nothing else runs until this returns: the step is listed before it starts.
         let started = self.turns.start(&tenant, async move {
-            let postgres = Server {
+            let server = Server {
                 run: id,
                 out: out.clone(),
                 answers: received,
             };
-            let Done { result, log, usage } = instances.run(job, Box::new(postgres)).await;
+            let Done { result, log, usage } = instances.run(job, Box::new(server)).await;
             running.lock().expect("never poisoned").remove(&id);
             let result =
                 result.map_err(|error| serde_json::to_string(&error).expect("an error has a form"));
@@ -201,12 +200,12 @@ impl Steps {
 struct Server {
     run: RunId,
     out: Out,
-    answers: UnboundedReceiver<Result<Answer, Error>>,
+    answers: UnboundedReceiver<Reply>,
 }
 
 #[async_trait]
 impl Backend for Server {
-    async fn call(&mut self, call: Call) -> Result<Answer, Error> {
+    async fn call(&mut self, call: Call) -> Reply {
         self.out.say(&FromWorker::Call(self.run, call));
         match self.answers.recv().await {
             Some(answer) => answer,

@@ -19,7 +19,7 @@ use super::process::Process;
 use super::protocol::{
     FromWorker, Reader, RunId, ToWorker, ToolFiles, WireDone, Writer, decode, encode, write,
 };
-use crate::capabilities::postgres::Call;
+use crate::capabilities::Call;
 
 /// How often a worker is asked whether it lives, and how long it may be silent.
 const PING: Duration = Duration::from_secs(1);

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::super::compile::Compiler;
 use super::super::components::{ComponentCache, read_component};
-use super::super::in_process::postgres;
 use super::super::job::{Done, Job};
 use super::super::lockdown::Confinement;
 use super::super::runtime::{engine, error};
@@ -22,7 +21,7 @@ use super::link::{Link, Said};
 use super::process::{self, Process};
 use super::protocol::{ToWorker, ToolFiles, WireDone};
 use crate::capabilities::log::Written;
-use crate::capabilities::postgres::{Backend, Call, Observed, Pools};
+use crate::capabilities::{Backend, Observed, Outside};
 use crate::metrics::{Metrics, memory};
 
 /// A step is over in its worker this long after its deadline at the latest; a
@@ -65,7 +64,7 @@ pub struct Workers {
     program: PathBuf,
     /// The ways to put another worker into a place; held by who replaces them.
     replace: tokio::sync::Mutex<Vec<mpsc::Sender<Process>>>,
-    pools: Pools,
+    outside: Outside,
     metrics: Metrics,
     confinement: Confinement,
     /// Keep the places filled.
@@ -177,7 +176,7 @@ impl Workers {
     pub async fn start(
         settings: WorkerSettings,
         tools: Vec<Tool>,
-        pools: Pools,
+        outside: Outside,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let program = settings.program;
@@ -212,7 +211,7 @@ impl Workers {
             places,
             program,
             replace: tokio::sync::Mutex::new(replace),
-            pools,
+            outside,
             metrics,
             confinement,
             _keepers: keepers,
@@ -276,16 +275,17 @@ impl Workers {
         let Some(mut run) = link.run(job) else {
             return Err(Lost::of(&link, false));
         };
-        let mut postgres = Observed::new(postgres(&self.pools, request), &self.metrics);
+        let outside = self.outside.step(request.scope());
+        let mut outside = Observed::new(Box::new(outside), &self.metrics);
         let mut touched = false;
         let talk = async {
             let mut said = run.hear().await;
             while let Some(Said::Call(call)) = said {
-                touched |= has_effect(&call);
+                touched |= call.has_effect();
                 // A step that ends while its call is under way does not wait for
                 // it: the call is broken off, and its connection with it.
                 said = tokio::select! {
-                    answer = postgres.call(call) => {
+                    answer = outside.call(call) => {
                         run.tell(|id| ToWorker::Answer(id, answer));
                         run.hear().await
                     }
@@ -341,14 +341,6 @@ impl Lost {
                 ),
             )
         }
-    }
-}
-
-fn has_effect(call: &Call) -> bool {
-    match call {
-        Call::Open { .. } | Call::CloseConnection { .. } | Call::CloseTransaction { .. } => false,
-        Call::Begin { .. } | Call::Rollback { .. } => false,
-        Call::Query { .. } | Call::QueryIn { .. } | Call::Commit { .. } => true,
     }
 }
 

@@ -18,8 +18,7 @@ use super::super::Usage;
 use super::super::job::Job;
 use super::super::lockdown::Confinement;
 use crate::capabilities::log::Written;
-use crate::capabilities::postgres::{Answer, Call};
-use crate::wit::noetl::tool::postgres::Error;
+use crate::capabilities::{Call, Reply};
 
 /// The largest frame, in bytes: more than any result, statement or row set may be.
 const MAX_FRAME: usize = 128 << 20;
@@ -38,7 +37,7 @@ pub(super) enum ToWorker {
     /// Run a step.
     Run(RunId, Job),
     /// What became of a step's call.
-    Answer(RunId, Result<Answer, Error>),
+    Answer(RunId, Reply),
     /// Nobody waits for the step any more.
     Cancel(RunId),
     /// Say that you are alive.
@@ -50,7 +49,7 @@ pub(super) enum ToWorker {
 pub(super) enum FromWorker {
     /// The tools are loaded, and there is no way back; or why not.
     Ready(Result<Confinement, String>),
-    /// A step calls PostgreSQL, and waits for the answer.
+    /// A step calls the server, and waits for the answer.
     Call(RunId, Call),
     /// A step has ended.
     Done(RunId, WireDone),

@@ -12,7 +12,7 @@ use wasmtime::{Config, Engine, Instance, Module, Store};
 
 use crate::peer::{beside, python3};
 use crate::step::{
-    JWT, NOTHING, component, host_call, lateness, memory_of_one, pools, python, rate, steps,
+    JWT, NOTHING, component, host_call, lateness, memory_of_one, outside, python, rate, steps,
 };
 use crate::table::{median, ms, row, times};
 
@@ -22,14 +22,14 @@ pub async fn measure() -> anyhow::Result<()> {
     let cache = tempfile::tempdir()?;
     let file = component("python.wasm")?;
     let started = Instant::now();
-    InProcess::new(cache.path(), pools())?.add_tool("python", &file)?;
+    InProcess::new(cache.path(), outside())?.add_tool("python", &file)?;
     row(
         "python tool: compile",
         &[started.elapsed()],
         &sizes(&file, cache.path())?,
     );
     let load = times(10, || {
-        InProcess::new(cache.path(), pools())?.add_tool("python", &file)?;
+        InProcess::new(cache.path(), outside())?.add_tool("python", &file)?;
         Ok(())
     })?;
     row(
@@ -38,7 +38,7 @@ pub async fn measure() -> anyhow::Result<()> {
         "once for each start of a process",
     );
 
-    let mut runner = InProcess::new(cache.path(), pools())?;
+    let mut runner = InProcess::new(cache.path(), outside())?;
     runner.add_tool("python", &file)?;
     runner.add_tool("probe", &component("test/probe.wasm")?)?;
     let runner = Arc::new(runner);

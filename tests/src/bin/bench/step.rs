@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use noetl::capabilities::postgres::{Credential, CredentialSource, PoolSettings, Pools};
+use noetl::capabilities::postgres::{self, PoolSettings, Pools};
+use noetl::capabilities::{Outside, http};
 use noetl::grants::Grant;
 use noetl::sandbox::{Limits, StepRequest, StepRunner};
 use serde_json::{Value, json};
@@ -17,15 +18,25 @@ pub const NOTHING: &str = "def main(): return 1\n";
 struct NoCredentials;
 
 #[async_trait::async_trait]
-impl CredentialSource for NoCredentials {
-    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<Credential>> {
+impl postgres::CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<postgres::Credential>> {
         Ok(None)
     }
 }
 
-/// Pools without a credential.
-pub fn pools() -> Pools {
-    Pools::new(Arc::new(NoCredentials), PoolSettings::default())
+#[async_trait::async_trait]
+impl http::CredentialSource for NoCredentials {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<http::Credential>> {
+        Ok(None)
+    }
+}
+
+/// What steps without a credential reach.
+pub fn outside() -> Outside {
+    Outside {
+        pools: Pools::new(Arc::new(NoCredentials), PoolSettings::default()),
+        http: http::Client::new(Arc::new(NoCredentials)),
+    }
 }
 
 /// The components that `make guests` has built.
@@ -44,6 +55,8 @@ pub fn python(code: &str, args: &Value) -> StepRequest {
         config: json!({"code": code, "file": "bench.yaml", "line": 1}),
         args: args.clone(),
         grant: Arc::new(Grant::nothing()),
+        capabilities: None,
+        credentials: None,
         limits: Limits::default(),
     }
 }

@@ -10,7 +10,8 @@ use noetl_tests::{noetl, token};
 use serde_json::json;
 
 use crate::step::{
-    JWT, NOTHING, component, host_call, lateness, memory_of_one, pools, probe, python, rate, steps,
+    JWT, NOTHING, component, host_call, lateness, memory_of_one, outside, probe, python, rate,
+    steps,
 };
 use crate::table::{percentile, row};
 
@@ -19,7 +20,7 @@ pub async fn measure() -> anyhow::Result<()> {
     let args = json!({"token": token(&json!({"sub": "auth0|1", "name": "Ada"}))});
     let jwt = python(JWT, &args);
 
-    let mut one = InProcess::new(cache.path(), pools())?;
+    let mut one = InProcess::new(cache.path(), outside())?;
     one.add_tool("python", &component("python.wasm")?)?;
     let one = Arc::new(one);
     let peer = rate(&one, &jwt, 2).await;
@@ -69,7 +70,7 @@ async fn start(workers: usize, cache: &std::path::Path) -> anyhow::Result<Worker
     for (name, wasm) in [("python", "python.wasm"), ("probe", "test/probe.wasm")] {
         tools.push(Workers::compile(&settings, name, &component(wasm)?)?);
     }
-    Workers::start(settings, tools, pools(), Metrics::new()).await
+    Workers::start(settings, tools, outside(), Metrics::new()).await
 }
 
 /// A tenant's light step, alone and beside a tenant who does its worst.

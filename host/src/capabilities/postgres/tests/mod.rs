@@ -6,15 +6,16 @@ mod sessions;
 mod values;
 
 use std::sync::{LazyLock, Mutex as StdMutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::WasiCtxBuilder;
 
 use super::*;
-use crate::capabilities::StepState;
 use crate::capabilities::log::Log;
-use crate::grants::Allowed;
+use crate::capabilities::{Outside, StepState, http};
+use crate::grants::{Allowed, Caller, Grant};
+use crate::limits::Limits;
 use crate::secrets::Secret;
 use crate::testing;
 use crate::wit::noetl::tool::postgres::{DbError, DbValue, HostConnection, HostTransaction};
@@ -59,6 +60,13 @@ impl CredentialSource for Source {
     async fn find(&self, tenant: &str, alias: &str) -> anyhow::Result<Option<Credential>> {
         let known = ["t", "u"].contains(&tenant) && alias == "db";
         Ok(self.0.lock().unwrap().clone().filter(|_| known))
+    }
+}
+
+#[async_trait::async_trait]
+impl http::CredentialSource for Source {
+    async fn find(&self, _: &str, _: &str) -> anyhow::Result<Option<http::Credential>> {
+        Ok(None)
     }
 }
 
@@ -107,25 +115,30 @@ impl Bench {
     }
 
     fn step_of(&self, tenant: &str, credentials: Allowed) -> StepState {
+        let outside = Outside {
+            pools: self.pools.clone(),
+            http: http::Client::new(self.source.clone()),
+        };
         StepState {
             table: ResourceTable::new(),
             wasi: WasiCtxBuilder::new().build(),
             log: Log::new(1000),
-            postgres: Box::new(Postgres::new(
-                self.pools.clone(),
-                Caller {
+            outside: Box::new(outside.step(Scope {
+                caller: Caller {
                     tenant: tenant.into(),
                     playbook: "tests/postgres".into(),
                     step: "query".into(),
                     execution_id: None,
                 },
-                Arc::new(Grant {
+                grant: Arc::new(Grant {
                     credentials,
                     ..Grant::nothing()
                 }),
-                self.limits,
-                Instant::now() + self.deadline,
-            )),
+                capabilities: None,
+                credentials: None,
+                limits: self.limits,
+                deadline: Instant::now() + self.deadline,
+            })),
         }
     }
 }

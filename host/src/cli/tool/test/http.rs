@@ -4,14 +4,15 @@ use serde_json::Value;
 use url::Url;
 
 use super::cases::text;
+use super::scene::Scene;
+use crate::capabilities::http::{Answer, Call, Error, Head, Request};
 use crate::yaml::{Entry, Kind, Node, Report, find};
 
 /// A request that is foreseen, and its answer.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     request: Foreseen,
-    /// What comes back.
-    pub answer: Answer,
+    answer: Foretold,
 }
 
 /// What a request must be; what is left out may be anything.
@@ -25,7 +26,7 @@ struct Foreseen {
 
 /// What the tool gets.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+enum Foretold {
     /// A response.
     Response {
         /// Such as 200.
@@ -45,7 +46,7 @@ pub enum Answer {
 }
 
 /// Why there can be no answer, by their names in the WIT.
-pub const ERRORS: [&str; 6] = [
+const ERRORS: [&str; 6] = [
     "denied",
     "invalid_request",
     "connection_failed",
@@ -66,9 +67,9 @@ impl Exchange {
         };
         let answer = match (find(entries, "response"), find(entries, "error")) {
             (Some(entry), None) => {
-                Answer::response(report, &entry.value, &format!("{field}.response"))
+                Foretold::response(report, &entry.value, &format!("{field}.response"))
             }
-            (None, Some(entry)) => Answer::error(report, &entry.value, &format!("{field}.error")),
+            (None, Some(entry)) => Foretold::error(report, &entry.value, &format!("{field}.error")),
             _ => {
                 report
                     .add(node.position, "an exchange has a `response` or an `error`")
@@ -81,13 +82,14 @@ impl Exchange {
     }
 
     /// Why this is not the request that the tool sent.
-    pub fn difference(
-        &self,
-        method: &str,
-        url: &str,
-        headers: &[(String, String)],
-        body: &[u8],
-    ) -> Option<String> {
+    fn difference(&self, sent: &Request) -> Option<String> {
+        let Request {
+            method,
+            url,
+            headers,
+            body,
+            ..
+        } = sent;
         let request = &self.request;
         let differs = |what: &str, expected: &str, real: &str| {
             Some(format!(
@@ -125,6 +127,66 @@ impl Exchange {
     }
 }
 
+/// Answers a call of the tool.
+///
+/// # Errors
+/// Those that the case has, that a server's rules have, and when the case does not
+/// foresee the request.
+pub fn call(scene: &Scene, call: Call) -> Result<Answer, Error> {
+    match call {
+        Call::Send(request) => send(scene, request).map(Answer::Head),
+        Call::Read { body, most } => match most {
+            0 => Err(Error::InvalidRequest("read at least one byte".into())),
+            most => Ok(Answer::Bytes(scene.read(body, most as usize))),
+        },
+        Call::Close { body } => {
+            scene.close(body);
+            Ok(Answer::Done)
+        }
+    }
+}
+
+fn send(scene: &Scene, request: Request) -> Result<Head, Error> {
+    let url = Url::parse(&request.url);
+    let url = url.map_err(|error| Error::InvalidRequest(format!("the URL is none: {error}")))?;
+    let rights = scene.rights();
+    rights.http(&url).map_err(Error::Denied)?;
+    if let Some(alias) = &request.credential {
+        rights.credential(alias).map_err(Error::Denied)?;
+    }
+    let Some(next) = scene.next_exchange() else {
+        scene.fault(format!(
+            "the case has no answer to the request\n+ {} {}",
+            request.method, request.url
+        ));
+        return Err(Error::Other("the case has no answer to this".into()));
+    };
+    if let Some(difference) = next.difference(&request) {
+        scene.fault(difference);
+        return Err(Error::Other("the case foresees another request".into()));
+    }
+    match next.answer {
+        Foretold::Response {
+            status,
+            headers,
+            body,
+        } => Ok(Head {
+            status,
+            url: request.url,
+            headers,
+            body: scene.body(body),
+        }),
+        Foretold::Error { kind, message } => Err(match &*kind {
+            "denied" => Error::Denied(message),
+            "invalid_request" => Error::InvalidRequest(message),
+            "connection_failed" => Error::ConnectionFailed(message),
+            "timeout" => Error::Timeout(message),
+            "limit" => Error::Limit(message),
+            _ => Error::Other(message),
+        }),
+    }
+}
+
 impl Foreseen {
     fn read(report: &mut Report, node: &Node, field: &str) -> Self {
         let entries = report.mapping(node, field).unwrap_or_default();
@@ -139,7 +201,7 @@ impl Foreseen {
     }
 }
 
-impl Answer {
+impl Foretold {
     fn response(report: &mut Report, node: &Node, field: &str) -> Self {
         let entries = report.mapping(node, field).unwrap_or_default();
         let known = ["status", "headers", "body"];
@@ -236,7 +298,7 @@ mod tests {
                 headers: vec![("accept".into(), "text/plain".into())],
                 body,
             },
-            answer: Answer::Response {
+            answer: Foretold::Response {
                 status: 200,
                 headers: Vec::new(),
                 body: Vec::new(),
@@ -246,9 +308,19 @@ mod tests {
 
     #[test]
     fn a_request_is_held_against_what_is_foreseen() {
-        let accept = [("Accept".to_owned(), "text/plain".to_owned())];
-        let sent = |body: Option<Value>, method: &str, url: &str, sent: &[u8]| {
-            exchange(body).difference(method, url, &accept, sent)
+        let sent = |foreseen: Option<Value>, method: &str, url: &str, body: &[u8]| {
+            exchange(foreseen).difference(&Request {
+                method: method.into(),
+                url: url.into(),
+                headers: vec![("Accept".into(), "text/plain".into())],
+                body: body.into(),
+                ..Request::default()
+            })
+        };
+        let bare = Request {
+            method: "POST".into(),
+            url: "https://a.example".into(),
+            ..Request::default()
         };
         let json = Some(json!({"a": 1}));
         let url = "https://a.example/";
@@ -258,7 +330,7 @@ mod tests {
             (sent(None, "GET", url, b""), "method"),
             (sent(None, "POST", "https://a.example/b", b""), "URL"),
             (sent(json, "POST", url, b"{}"), "body"),
-            (exchange(None).difference("POST", url, &[], b""), "header"),
+            (exchange(None).difference(&bare), "header"),
         ] {
             let found = found.unwrap();
             assert!(found.contains(told), "{found}");

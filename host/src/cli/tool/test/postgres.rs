@@ -106,7 +106,7 @@ impl Statement {
 /// Answers a call of the tool.
 pub fn call(scene: &Scene, call: Call) -> Result<Answer, Error> {
     match call {
-        Call::Open { credential } => match scene.rights().credential(&credential) {
+        Call::Open { credential } => match scene.rights().postgres(&credential) {
             Ok(()) => Ok(Answer::Handle(scene.handle())),
             Err(why) => Err(Error::AccessDenied(why)),
         },

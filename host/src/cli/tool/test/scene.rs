@@ -1,17 +1,17 @@
 //! What a case foresees of the tool's calls, and what was called otherwise.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use serde_json::Value;
+use url::Url;
 
 use super::cases::Case;
-use super::http::Exchange;
+use super::http::{self, Exchange};
 use super::postgres::{self, Statement};
-use crate::capabilities::postgres::{Answer, Backend, Call, Handle};
-use crate::tool::Manifest;
-use crate::wit::noetl::tool::postgres::Error;
+use crate::capabilities::{Backend, Call, Reply};
+use crate::tool::{Hosts, Manifest};
 
 /// A tool that never ends would fill the report.
 const FAULTS: usize = 10;
@@ -26,7 +26,9 @@ pub struct Scene {
 struct Inner {
     statements: VecDeque<Statement>,
     exchanges: VecDeque<Exchange>,
-    handles: Handle,
+    /// Bodies of answers that the tool has not read to their end.
+    bodies: HashMap<u32, Vec<u8>>,
+    handles: u32,
     faults: Vec<String>,
 }
 
@@ -46,14 +48,36 @@ impl Rights {
         }
     }
 
+    /// Whether the tool may use PostgreSQL with this credential.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn postgres(&self, alias: &str) -> Result<(), String> {
+        match self.manifest.capabilities.postgres {
+            true => self.credential(alias),
+            false => Err("the tool's manifest does not ask for PostgreSQL".into()),
+        }
+    }
+
+    /// Whether the tool may send a request to this URL.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn http(&self, url: &Url) -> Result<(), String> {
+        let host = url.host_str().unwrap_or_default();
+        match &self.manifest.capabilities.http {
+            Hosts::Only(hosts) if !hosts.iter().any(|asked| asked.covers(url)) => Err(format!(
+                "the tool's manifest does not ask for the host `{host}`"
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the tool may use a credential.
     ///
     /// # Errors
     /// Why not.
     pub fn credential(&self, alias: &str) -> Result<(), String> {
-        if !self.manifest.capabilities.postgres {
-            return Err("the tool's manifest does not ask for PostgreSQL".into());
-        }
         match &self.auth {
             Some(auth) if auth != alias => Err(format!(
                 "there is no credential `{alias}`, or this step may not use it"
@@ -69,6 +93,7 @@ impl Scene {
         let inner = Inner {
             statements: case.statements.iter().cloned().collect(),
             exchanges: case.exchanges.iter().cloned().collect(),
+            bodies: HashMap::new(),
             handles: 0,
             faults: Vec::new(),
         };
@@ -89,7 +114,7 @@ impl Scene {
     }
 
     /// A handle that no other call was given.
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> u32 {
         let mut inner = self.lock();
         inner.handles += 1;
         inner.handles
@@ -101,9 +126,30 @@ impl Scene {
     }
 
     /// The request that comes next.
-    #[expect(dead_code, reason = "the host has no HTTP yet")]
     pub fn next_exchange(&self) -> Option<Exchange> {
         self.lock().exchanges.pop_front()
+    }
+
+    /// Keeps an answer's body until the tool has read it; its handle.
+    pub fn body(&self, bytes: Vec<u8>) -> u32 {
+        let handle = self.handle();
+        self.lock().bodies.insert(handle, bytes);
+        handle
+    }
+
+    /// The next bytes of a body, at most so many; none at its end.
+    pub fn read(&self, body: u32, most: usize) -> Vec<u8> {
+        let mut inner = self.lock();
+        let Some(bytes) = inner.bodies.get_mut(&body) else {
+            return Vec::new();
+        };
+        let rest = bytes.split_off(most.min(bytes.len()));
+        std::mem::replace(bytes, rest)
+    }
+
+    /// Forgets a body.
+    pub fn close(&self, body: u32) {
+        self.lock().bodies.remove(&body);
     }
 
     /// Notes something that the case does not foresee.
@@ -138,7 +184,10 @@ impl Scene {
 
 #[async_trait]
 impl Backend for Scene {
-    async fn call(&mut self, call: Call) -> Result<Answer, Error> {
-        postgres::call(self, call)
+    async fn call(&mut self, call: Call) -> Reply {
+        match call {
+            Call::Postgres(call) => Reply::Postgres(postgres::call(self, call)),
+            Call::Http(call) => Reply::Http(http::call(self, call)),
+        }
     }
 }
