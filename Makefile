@@ -24,6 +24,7 @@ run: need-run guests
 test: need-test guests examples
 	@scripts/wit-docs.py --check
 	@$(step) "tests of the console" scripts/build-console.sh --check "$(NOETL_CACHE)"
+	@$(step) "tests of the tools" scripts/test-guests.sh "$(NOETL_CACHE)"
 	@scripts/test.sh
 
 ## bench: measure the figures of docs/performance.md

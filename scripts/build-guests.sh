@@ -4,9 +4,9 @@
 #   scripts/build-guests.sh LINK [CACHE_DIR]
 #
 # LINK becomes a link to a directory of the cache with python.wasm (an
-# interpreter that has started is in its memory), postgres.wasm and, for tests,
-# test/probe.wasm. That directory is named by the content of all sources, so that
-# every checkout uses what was built once.
+# interpreter that has started is in its memory), those of the other tools and, for
+# tests, test/probe.wasm. That directory is named by the content of all sources, so
+# that every checkout uses what was built once.
 set -euo pipefail
 
 usage="usage: build-guests.sh LINK [CACHE_DIR]"
@@ -14,6 +14,8 @@ link=$(realpath -ms "${1:?$usage}")
 cache=${2:-${XDG_CACHE_HOME:-$HOME/.cache}/noetl}
 cd "$(dirname "$0")/.."
 target=wasm32-wasip2
+# Those that are used as they are compiled.
+tools=(postgres http jwt transform)
 
 say() { echo "[guests] $*" >&2; }
 die() { echo "error: $*" >&2; exit 1; }
@@ -25,7 +27,8 @@ timed() {
   say "$what: $((SECONDS - began)) s"
 }
 
-# Everything that the components are made of. Benchmarks and tests are not.
+# Everything that the components are made of. Benchmarks, tests and what new tools
+# begin with are not.
 sources() {
   find guest-tools wit snapshot Cargo.lock rust-toolchain.toml scripts/build-guests.sh scripts/wasi-target.sh \
     -type f -not -path '*/target/*' -not -path 'guest-tools/templates/*' -not -path 'guest-tools/examples/*' -not -path '*/tests/*' -not -path '*.md' -not -path 'snapshot/src/bin/*' -not -path 'snapshot/src/harness.rs' -print0 |
@@ -69,10 +72,21 @@ host=$(cargo metadata --format-version 1 --no-deps --offline | sed -n 's/.*"targ
 part=$out.part
 rm -rf "$part"
 mkdir -p "$part/test"
-timed "started Python once and stored its memory" "$host/release/snapshot" "$built/noetl_python.wasm" "$part/python.wasm"
-cp "$built/noetl_postgres.wasm" "$part/postgres.wasm"
+
+# Puts a tool among those that are built: NAME, and its component if that is not the
+# compiled one.
+pack() {
+  cp "${2:-$built/noetl_$1.wasm}" "$part/$1.wasm"
+}
+
+timed "started Python once and stored its memory" "$host/release/snapshot" "$built/noetl_python.wasm" "$out.python"
+pack python "$out.python"
+rm "$out.python"
+for tool in "${tools[@]}"; do
+  pack "$tool"
+done
 cp "$built/noetl_probe.wasm" "$part/test/probe.wasm"
 rm -rf "$out"
 mv "$part" "$out"
 link_out
-say "$(du -h "$out/python.wasm" | cut -f1) python.wasm, $(du -h "$out/postgres.wasm" | cut -f1) postgres.wasm"
+say "$(cd "$out" && du -h -- *.wasm | tr '\n\t' ', ' | sed 's/,$//; s/,/, /g')"

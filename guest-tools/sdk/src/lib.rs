@@ -121,6 +121,15 @@
 //! tool does not use, its component does not import.
 //!
 
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(
+        clippy::result_large_err,
+        reason = "WebAssembly's pointers are half as long"
+    )
+)]
+
 // So that what the attributes write works in here too.
 extern crate self as noetl_tool;
 
