@@ -38,6 +38,9 @@ pub struct Fields {
     /// Claims that have to be there.
     #[serde(default = "required")]
     pub required: Vec<String>,
+    /// What a token that is not good makes of the step.
+    #[serde(default)]
+    pub on_invalid: OnInvalid,
     /// What to sign.
     pub claims: Option<Map<String, Value>>,
 }
@@ -50,6 +53,18 @@ pub enum Action {
     #[default]
     Verify,
     Sign,
+}
+
+/// What a token that is not good makes of the step.
+#[noetl_tool::shape]
+#[serde(rename_all = "lowercase")]
+#[derive(Default, Clone, Copy, PartialEq)]
+pub enum OnInvalid {
+    /// It fails.
+    #[default]
+    Fail,
+    /// It has a result that says so, which the playbook can branch by.
+    Result,
 }
 
 /// A JWK Set (RFC 7517).

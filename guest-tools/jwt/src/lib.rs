@@ -6,10 +6,10 @@ mod keys;
 mod sign;
 mod verify;
 
-use noetl_tool::Error;
 use noetl_tool::serde_json::{Map, Value};
+use noetl_tool::{Error, Failure};
 
-use crate::fields::{Action, Fields};
+use crate::fields::{Action, Fields, OnInvalid};
 
 /// What the step gives back.
 #[noetl_tool::shape]
@@ -17,8 +17,19 @@ use crate::fields::{Action, Fields};
 enum Output {
     /// Of a token that is good.
     Verified {
+        /// True.
+        valid: bool,
         header: Map<String, Value>,
         claims: Map<String, Value>,
+    },
+    /// Of one that is not, with `on_invalid: result`.
+    Refused {
+        /// False.
+        valid: bool,
+        /// What is wrong with it, for programs.
+        reason: String,
+        /// What is wrong with it, for people.
+        message: String,
     },
     /// A token that was made.
     Signed { token: String },
@@ -27,19 +38,38 @@ enum Output {
 #[noetl_tool::tool]
 fn jwt(fields: Fields) -> Result<Output, Error> {
     match fields.action {
-        Action::Verify => {
-            let (header, claims) = verify::verify(&fields)?;
-            Ok(Output::Verified { header, claims })
-        }
+        Action::Verify => match verify::verify(&fields) {
+            Ok((header, claims)) => Ok(Output::Verified {
+                valid: true,
+                header,
+                claims,
+            }),
+            Err(Error::Failed(Failure {
+                kind,
+                message,
+                code: Some(reason),
+                ..
+            })) if kind == INVALID && fields.on_invalid == OnInvalid::Result => {
+                Ok(Output::Refused {
+                    valid: false,
+                    reason,
+                    message,
+                })
+            }
+            Err(error) => Err(error),
+        },
         Action::Sign => Ok(Output::Signed {
             token: sign::sign(&fields)?,
         }),
     }
 }
 
+/// The kind of a failure that is the token's.
+const INVALID: &str = "invalid_token";
+
 /// A token that is not good, and why: a code for programs, and a message.
 fn invalid(code: &str, message: impl Into<String>) -> Error {
-    Error::failed("invalid_token", message.into()).code(code)
+    Error::failed(INVALID, message.into()).code(code)
 }
 
 #[cfg(test)]

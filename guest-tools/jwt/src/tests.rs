@@ -99,6 +99,7 @@ fn a_good_token_gives_its_claims() {
             "audience": ["web", "other"],
         });
         let good = verify(config, &token).unwrap();
+        assert_eq!(good["valid"], true);
         assert_eq!(good["claims"], claims);
         assert_eq!(good["header"]["kid"], "k");
     }
@@ -362,11 +363,43 @@ fn what_a_step_does_not_say_is_asked_for() {
 }
 
 #[test]
+fn a_token_that_is_not_good_can_be_a_result() {
+    let config = with(inline(), json!({"on_invalid": "result"}));
+    let signed = |changes| {
+        let claims = with(claims(), changes);
+        token(&rsa(), Algorithm::RS256, Some("r1"), &claims)
+    };
+    let late = verify(config.clone(), &signed(json!({"exp": at(-100)})));
+    assert_eq!(
+        late,
+        Ok(json!({"valid": false, "reason": "expired", "message": "the token has expired"}))
+    );
+    let good = verify(config, &signed(json!({}))).unwrap();
+    assert_eq!(good["valid"], true);
+
+    // Only what is wrong with the token is.
+    let no_keys = run(
+        Tool,
+        json!({"on_invalid": "result"}),
+        json!({"token": signed(json!({}))}),
+    );
+    assert!(
+        matches!(no_keys, Err(Error::InvalidInput(_))),
+        "{no_keys:?}"
+    );
+    let host = Host::new();
+    host.http(&format!("GET {JWKS}"), Answer::status(500));
+    let config = json!({"jwks_url": JWKS, "on_invalid": "result"});
+    let failed = host.run(Tool, config, json!({"token": signed(json!({}))}));
+    assert!(matches!(failed, Err(Error::Failed(_))), "{failed:?}");
+}
+
+#[test]
 fn the_schemas_tell_the_fields() {
     let schemas = describe(Tool);
     assert_eq!(
         schemas["config"]["properties"]["algorithms"]["default"],
         json!(["RS256", "ES256"])
     );
-    assert_eq!(schemas["result"]["anyOf"].as_array().map(Vec::len), Some(2));
+    assert_eq!(schemas["result"]["anyOf"].as_array().map(Vec::len), Some(3));
 }
