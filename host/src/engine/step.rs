@@ -49,13 +49,13 @@ pub(super) fn prepare(
         args.insert(name.clone(), value);
     }
     let args = Value::Object(args);
-    let mut credentials = None;
+    let mut credential = None;
     let config = match &action.kind {
         ActionKind::Python { code, line } => {
             json!({"code": code, "file": playbook.file, "line": line})
         }
         ActionKind::Postgres {
-            credential,
+            credential: alias,
             line,
             sql,
             ..
@@ -63,16 +63,19 @@ pub(super) fn prepare(
             let statements = sql
                 .render(scope)
                 .map_err(|e| template_error(playbook, step, *line, "query", e))?;
-            credentials = Some(credential);
-            json!({"credential": credential, "statements": statements})
+            credential = Some(alias);
+            json!({"credential": alias, "statements": statements})
         }
-        ActionKind::Plugin { config, credential } => {
+        ActionKind::Plugin {
+            config,
+            credential: named,
+        } => {
             let mut config = config
                 .render(scope)
                 .map_err(|e| template_error(playbook, step, step.line, "config", e))?;
-            if let Some((alias, _)) = credential {
+            if let Some((alias, _)) = named {
                 config["auth"] = json!(alias);
-                credentials = Some(alias);
+                credential = Some(alias);
             }
             place.check(tool.config(), "", &config)?;
             place.check(tool.args(), "args", &args)?;
@@ -88,11 +91,14 @@ pub(super) fn prepare(
         config,
         args,
         grant,
-        capabilities: None,
-        credentials: None,
+        capabilities: tool.capabilities(),
+        // What the step does not name, its tool can't open.
+        credentials: tool
+            .manifest
+            .is_some()
+            .then(|| credential.cloned().into_iter().collect()),
         limits,
     };
-    let _ = credentials;
     Ok(Prepared { request, tool })
 }
 

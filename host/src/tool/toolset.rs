@@ -5,7 +5,7 @@ use semver::Version;
 use serde_json::Value;
 
 use super::schema::Schema;
-use super::{Manifest, Name, Pin, Reference};
+use super::{Capabilities, Manifest, Name, Pin, Reference};
 
 /// A component that playbooks can use.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct Tool {
     pub signature: Option<String>,
     /// What it says of itself; of the oldest components nothing.
     pub manifest: Option<Manifest>,
+    capabilities: Option<Arc<Capabilities>>,
     /// Whether a tenant pushed it; otherwise the server came with it.
     pub pushed: bool,
     /// Whether steps can run it now: it is compiled and loaded here.
@@ -34,6 +35,9 @@ impl Tool {
     pub fn built_in(name: Name, digest: String, manifest: Option<Manifest>) -> Self {
         Self {
             version: manifest.as_ref().map(|manifest| manifest.version.clone()),
+            capabilities: manifest
+                .as_ref()
+                .map(|manifest| Arc::new(manifest.capabilities.clone())),
             name,
             digest,
             signature: None,
@@ -59,6 +63,12 @@ impl Tool {
             loaded,
             ..Self::built_in(manifest.name.clone(), digest, Some(manifest))
         }
+    }
+
+    /// What its manifest asks for, if it has one.
+    #[must_use]
+    pub fn capabilities(&self) -> Option<Arc<Capabilities>> {
+        self.capabilities.clone()
     }
 
     /// What the sandbox calls it by.
