@@ -64,8 +64,7 @@ class Reader {
       this.count += properties.length;
       const needed = Array.isArray(schema.required) ? schema.required : [];
       const parts = properties.map(([member, inner]) => {
-        const below = [...path, member];
-        return this.part(inner, below, { name: below.join("."), required: needed.includes(member) });
+        return this.part(inner, [...path, member], { name: member, required: needed.includes(member) });
       });
       return { kind: "group", key, required, parts };
     }

@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useMemo } from "preact/hooks";
 import { blockLines } from "./highlight";
 import { Line } from "./source";
@@ -8,7 +9,7 @@ export function Snippet({ text }: { text: string }) {
   const blocks = useMemo(() => blockLines(lines), [lines]);
   return (
     <pre class="snippet" tabIndex={0} role="region" aria-label="YAML">
-      {lines.map((line, i) => <div key={i}><Line text={line} inBlock={blocks[i] ?? false} />{"\n"}</div>)}
+      {lines.map((line, i) => <Fragment key={i}><Line text={line} inBlock={blocks[i] ?? false} />{"\n"}</Fragment>)}
     </pre>
   );
 }

@@ -1,10 +1,9 @@
 // A playbook's step that uses a tool, as a form fills it.
 
 import type { ToolDocument } from "../api/types";
-import { partOf, type Part, type SchemaField } from "../form/json-schema";
-import { isMapping } from "../form/model";
+import { fieldsIn, isGroup, partOf, type Group, type Part, type SchemaField } from "../form/json-schema";
+import { isMapping, type Inputs } from "../form/model";
 import { startOf, valueOf, type Errors } from "../form/values";
-import type { Inputs } from "../form/model";
 import { isSecretKey } from "../mask";
 import { writeYaml } from "../source/yaml";
 import { referenceTo } from "./versions";
@@ -34,16 +33,16 @@ export function stepForm({ built_in, schema, capabilities }: ToolDocument): Step
   const reaches = Boolean(capabilities?.postgres) || Boolean(capabilities?.http?.length);
   const config = partOf(schema?.config, "config", OF_THE_STEP);
   const args = partOf(schema?.args, "args");
+  if (!isGroup(config)) return { config: { ...config, description: "The tool's own fields of the step" }, args };
   return { config: reaches ? withAuth(config) : config, args };
 }
 
 const AUTH = { type: "string", description: "The alias of the one credential that the tool may open" };
 
 /** Asks for a credential, if the tool's schema does not. */
-function withAuth(config: Part): Part {
-  if (config.kind !== "group" || config.parts.some(({ key }) => key === "auth")) return config;
-  const auth = partOf({ properties: { auth: AUTH } }, "config");
-  return auth.kind === "group" ? { ...config, parts: [...config.parts, ...auth.parts] } : config;
+function withAuth(config: Group): Group {
+  if (config.parts.some(({ key }) => key === "auth")) return config;
+  return { ...config, parts: [...config.parts, ...fieldsIn(partOf({ properties: { auth: AUTH } }, "config"))] };
 }
 
 export const startInputs = (form: StepForm, tool: string): StepInputs => ({

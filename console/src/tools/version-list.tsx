@@ -1,6 +1,6 @@
 import { deleteTool } from "../api/tools";
 import type { ToolDocument } from "../api/types";
-import { go, href, toolHref } from "../router";
+import { go, href, route, toolHref } from "../router";
 import { canWrite } from "../session";
 import { brief } from "../text";
 import { ConfirmButton } from "../ui/dialog";
@@ -12,8 +12,8 @@ export function VersionList({ tool, reload }: { tool: ToolDocument; reload: () =
   const remove = async (version: string) => {
     await deleteTool(tool.name, version);
     if (tool.versions.length === 1) go(href("tools"));
-    else if (version === tool.version) go(toolHref(tool.name));
-    reload();
+    else if (version === route.value.query.get("version")) go(toolHref(tool.name));
+    else reload();
   };
   return (
     <div class="table-box">
