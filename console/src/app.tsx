@@ -7,6 +7,7 @@ import { KeysPage } from "./pages/keys";
 import { PlaybookPage } from "./pages/playbook";
 import { PlaybooksPage } from "./pages/playbooks";
 import { SignInPage } from "./pages/sign-in";
+import { ToolPage } from "./pages/tool";
 import { ToolsPage } from "./pages/tools";
 import { UploadPage } from "./pages/upload";
 import { href, route } from "./router";
@@ -47,6 +48,7 @@ function Content() {
   const { page, rest } = route.value;
   if (page === "executions" && rest) return <ExecutionPage key={rest} id={rest} />;
   if (page === "playbooks" && rest) return <PlaybookPage key={rest} path={rest} />;
+  if (page === "tools" && rest) return <ToolPage key={rest} name={rest} />;
   const Known = Object.hasOwn(PAGES, page) ? PAGES[page] : undefined;
   if (Known) return <Known />;
   return (

@@ -38,3 +38,14 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, inputs: un
     set: (change) => setState((old) => (old.data === null ? old : { ...old, data: change(old.data) })),
   };
 }
+
+const BETWEEN_LOOKS = 1_000;
+
+/** Loads again and again while what was loaded is not settled. */
+export function useReloads<T>({ data, reload }: Loaded<T>, unsettled: (data: T) => boolean): void {
+  useEffect(() => {
+    if (data === null || !unsettled(data)) return;
+    const timer = setTimeout(reload, BETWEEN_LOOKS);
+    return () => clearTimeout(timer);
+  }, [data]);
+}

@@ -59,3 +59,4 @@ export function setQuery(changes: Query): void {
 
 export const executionHref = (id: string, query?: Query) => href("executions", id, query);
 export const playbookHref = (path: string, query?: Query) => href("playbooks", path, query);
+export const toolHref = (name: string, query?: Query) => href("tools", name, query);

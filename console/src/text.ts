@@ -6,8 +6,8 @@ const HIDDEN =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\ud800-\udfff]/gu;
 
 /** The text with what is invisible, or turns the direction of writing, escaped. */
-export function visible(text: string): string {
-  return text.replace(HIDDEN, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+export function visible(text: string, escape = (code: number) => `\\u{${code.toString(16)}}`): string {
+  return text.replace(HIDDEN, (c) => escape(c.codePointAt(0)!));
 }
 
 /** The same in one line of at most `length` characters. */

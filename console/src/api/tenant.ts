@@ -1,10 +1,7 @@
-// What a tenant has: tools, credentials, keys.
+// What a tenant has: credentials, keys.
 
 import { request } from "./client";
-import type { Credential, Grant, Key, Role, Tool } from "./types";
-
-export const getTools = (signal?: AbortSignal) =>
-  request<{ tools: Tool[]; grant: Grant }>("GET", "tools", { signal });
+import type { Credential, Key, Role } from "./types";
 
 export const listCredentials = (signal?: AbortSignal) =>
   request<{ credentials: Credential[] }>("GET", "credentials", { signal });

@@ -152,12 +152,44 @@ export interface PlaybookMistake {
   hint: string | null;
 }
 
+export type ToolStatus = "compiling" | "ready" | "failed";
+
+/** What a tool's manifest asks for. */
+export interface Capabilities {
+  postgres?: boolean;
+  http?: "any" | string[];
+}
+
 export interface Tool {
   name: string;
+  version?: string;
+  description: string;
   digest: string;
   size: number;
   imports: string[];
+  /** None if it came with the server and has no manifest. */
+  capabilities: Capabilities | null;
+  built_in: boolean;
+  status: ToolStatus;
+  progress?: { stage: string; for_ms: number };
+  error?: string;
+  signed: boolean;
+  pushed_by?: string;
+  pushed_at?: string;
   granted: boolean;
+}
+
+export interface ToolVersion {
+  version: string | null;
+  digest: string;
+  status: ToolStatus;
+  pushed_at: string | null;
+}
+
+/** A tool with its JSON Schemas and versions, the newest first. */
+export interface ToolDocument extends Tool {
+  schema: { config?: unknown; args?: unknown; result?: unknown } | null;
+  versions: ToolVersion[];
 }
 
 export interface Grant {

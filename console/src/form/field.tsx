@@ -1,6 +1,6 @@
 import { useId, useState } from "preact/hooks";
 import { brief } from "../text";
-import type { Field, Inputs, Kind } from "./model";
+import type { Field, Inputs } from "./model";
 
 type Input = Inputs[string];
 
@@ -12,7 +12,7 @@ interface FieldInputProps {
   onChange: (input: Input) => void;
 }
 
-const KINDS: Record<Kind, string> = { text: "Text", number: "Number", boolean: "Yes or no", json: "JSON" };
+const KINDS = { text: "Text", number: "Number", boolean: "Yes or no", json: "JSON" };
 
 export function FieldInput({ field, input, error, warning, onChange }: FieldInputProps) {
   const id = useId();
@@ -24,10 +24,11 @@ export function FieldInput({ field, input, error, warning, onChange }: FieldInpu
       <label for={id}>{brief(field.name, 120)}</label>
       {open
         ? <select aria-label={`Type of ${brief(field.name, 120)}`} value={input.kind}
-            onChange={(event) => onChange(startOf(event.currentTarget.value as Kind))}>
+            onChange={(event) => onChange(startOf(event.currentTarget.value as keyof typeof KINDS))}>
             {Object.entries(KINDS).map(([kind, title]) => <option key={kind} value={kind}>{title}</option>)}
           </select>
-        : <span class="quiet kind">{kindOf(field)}</span>}
+        : <span class="quiet kind">{brief(kindOf(field), 120)}{field.required && <b> required</b>}</span>}
+      {field.description && <span class="quiet description">{brief(field.description, 500)}</span>}
       <Control id={id} field={field} input={input} invalid={error !== undefined} onChange={change} />
       {error && <span class="field-error" id={`${id}-note`} role="alert">{brief(error, 300)}</span>}
       {!error && warning && <span class="field-warning" id={`${id}-note`}>{brief(warning, 300)}</span>}
@@ -36,11 +37,12 @@ export function FieldInput({ field, input, error, warning, onChange }: FieldInpu
 }
 
 function kindOf(field: Field): string {
-  if (field.kind !== "json") return KINDS[field.kind];
+  if (field.hint !== undefined) return field.hint;
+  if (field.kind in KINDS && field.kind !== "json") return KINDS[field.kind as keyof typeof KINDS];
   return Array.isArray(field.default) ? "List, as JSON" : "Mapping, as JSON";
 }
 
-const startOf = (kind: Kind): Input => ({ kind, text: { text: "", number: "0", boolean: "false", json: "null" }[kind] });
+const startOf = (kind: keyof typeof KINDS): Input => ({ kind, text: { text: "", number: "0", boolean: "false", json: "null" }[kind] });
 
 interface ControlProps {
   id: string;
@@ -72,6 +74,17 @@ function Control({ id, field, input, invalid, onChange }: ControlProps) {
       );
     case "number":
       return <input {...common} class="number-input" inputMode="decimal" value={input.text} onInput={typed} />;
+    case "choice":
+      return (
+        <span class="choice">
+          <select {...common} value={input.text} onChange={(event) => onChange(event.currentTarget.value)}>
+            {(!field.required || field.default === undefined) && <option value="">–</option>}
+            {field.choices?.map((text) => <option key={text} value={text}>{brief(text.replace(/^"(.*)"$/s, "$1"), 120)}</option>)}
+          </select>
+        </span>
+      );
+    case "lines":
+      return <textarea {...common} rows={Math.min(Math.max(lines + 1, 2), 12)} value={input.text} onInput={typed} />;
     case "json":
       return <textarea {...common} class="code" rows={Math.min(Math.max(lines, 3), 16)} value={input.text} onInput={typed} />;
     case "text":

@@ -1,15 +1,23 @@
 // A form for a playbook's input, made from the defaults in its `workload`.
+// `json-schema.ts` makes one from a schema.
 
 import { parse, parseTyped, stringify } from "../api/json";
 import { isSecretKey } from "../mask";
 
-export type Kind = "text" | "number" | "boolean" | "json";
+export type Kind = "text" | "number" | "boolean" | "json" | "choice" | "lines";
 
 export interface Field {
   name: string;
   kind: Kind;
   default: unknown;
   secret: boolean;
+  /** What it is for. */
+  description?: string;
+  /** What the input takes, if the kind doesn't say all. */
+  hint?: string;
+  required?: boolean;
+  /** The values to choose from, as JSON. */
+  choices?: string[];
 }
 
 /** What stands in the form's inputs: text, as it was typed. */
@@ -80,6 +88,8 @@ function valueOf(kind: Kind, text: string): unknown {
     case "boolean": return text === "true";
     case "number": return readNumber(text);
     case "json": return readJson(text);
+    case "choice": return parse(text);
+    case "lines": return text.split("\n");
   }
 }
 
@@ -87,7 +97,8 @@ const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const LEAST = -(2n ** 63n);
 const MOST = 2n ** 64n - 1n;
 
-function readNumber(text: string): number | bigint {
+/** Reads a number; an integer keeps all its digits. */
+export function readNumber(text: string): number | bigint {
   const trimmed = text.trim();
   if (!NUMBER.test(trimmed)) throw new Error("This is no number, such as 42 or -1.5e3.");
   const value = parse(trimmed) as number | bigint;

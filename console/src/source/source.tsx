@@ -44,7 +44,8 @@ export function Source({ content, line, hrefOf }: SourceProps) {
   );
 }
 
-function Line({ text, inBlock }: { text: string; inBlock: boolean }) {
+/** A line in its colours. */
+export function Line({ text, inBlock }: { text: string; inBlock: boolean }) {
   const shown = cut(text, LONGEST_LINE);
   return (
     <>

@@ -5,6 +5,8 @@ use noetl_tests::{Server, server};
 use serde_json::json;
 use thirtyfour::prelude::*;
 
+use crate::tools::{component, playbook, push, settled};
+
 const PLAYBOOK: &str = "apiVersion: noetl.io/v1
 kind: Playbook
 metadata: {name: report, path: team/report}
@@ -200,6 +202,73 @@ async fn a_server_that_asks_for_keys_is_shown_to_who_has_one() {
             "kept in the tab alone"
         );
         Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_of_a_pushed_tool_writes_a_step_that_runs() {
+    let server = Server::start().await;
+    let schema = json!({
+        "config": {
+            "type": "object",
+            "properties": {"n": {"type": "integer", "maximum": 100}, "op": {"type": "string"}},
+            "required": ["op"],
+        },
+        "args": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}}},
+            "required": ["city"],
+        },
+    });
+    let over = json!({"description": "Does <b>what</b> it is told", "schema": schema});
+    let reply = push(&server, &component("1.0.0", over)).await;
+    assert_eq!(reply.status, 202, "{:#}", reply.body);
+    let tool = settled(&server, "acme/probe@1.0.0").await;
+    assert_eq!(tool["status"], "ready", "{tool:#}");
+    with_browser(async |browser| {
+        let page = format!("{}#/tools", console(&server));
+        browser.driver.goto(&page).await?;
+        has_text(browser, ".tool-list", "Does <b>what</b> it is told").await?;
+        browser.screenshot("console-9-pushed").await?;
+        browser.click("a[href='#/tools/acme/probe']").await?;
+        has_text(browser, ".snippet", "tool: acme/probe@1.0.0").await?;
+
+        let fields = "form.run-form fieldset:nth-of-type(1)";
+        has_text(browser, fields, "This is required.").await?;
+        let n = format!("{fields} input.number-input");
+        browser.type_into(&n, "101").await?;
+        has_text(browser, fields, "This is more than 100.").await?;
+        browser.screenshot("console-10-mistakes").await?;
+        browser.type_into(&n, "7").await?;
+        let op = format!("{fields} input:not(.number-input)");
+        browser.type_into(&op, "echo").await?;
+        let args = "form.run-form fieldset:nth-of-type(2)";
+        // What YAML would take for something else stays a text.
+        browser.type_into(&format!("{args} input"), "no").await?;
+        browser
+            .type_into(&format!("{args} textarea"), "it's\n12")
+            .await?;
+        has_text(browser, ".snippet", "12").await?;
+        browser.screenshot("console-11-step").await?;
+        assert!(!browser.shows(".field-error").await?);
+
+        let written = browser
+            .script(
+                "return document.querySelector('.snippet').textContent",
+                vec![],
+            )
+            .await?;
+        let written = written.as_str().expect("a text");
+        let step: String = written
+            .replace("step: probe", "step: one")
+            .lines()
+            .map(|line| format!("  {line}\n"))
+            .collect();
+        let reply = server.run("test/tools", &playbook(&step), json!({})).await;
+        let result = json!({"city": "no", "tags": ["it's", "12"]});
+        assert_eq!(reply.body["result"], result, "{written}\n{:#}", reply.body);
+        assert_no_complaints(browser).await
     })
     .await;
 }

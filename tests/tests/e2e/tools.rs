@@ -9,7 +9,7 @@ use noetl_tests::{Caller, Reply, Server, make_key};
 use serde_json::{Value, json};
 
 /// The tool that does what its config says, with a manifest of this version.
-fn component(version: &str, over: Value) -> Vec<u8> {
+pub(crate) fn component(version: &str, over: Value) -> Vec<u8> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("components/tool-0.1.0.wasm");
     let mut manifest = json!({
         "name": "acme/probe",
@@ -31,7 +31,7 @@ fn component(version: &str, over: Value) -> Vec<u8> {
     manifest.write_into(&wasm).expect("a component")
 }
 
-async fn push(server: &Server, component: &[u8]) -> Reply {
+pub(crate) async fn push(server: &Server, component: &[u8]) -> Reply {
     let request = server
         .builder("POST", "/api/tools")
         .header("content-type", "application/wasm")
@@ -40,7 +40,7 @@ async fn push(server: &Server, component: &[u8]) -> Reply {
 }
 
 /// The tool, once nothing is done with it any more.
-async fn settled(server: &Server, reference: &str) -> Value {
+pub(crate) async fn settled(server: &Server, reference: &str) -> Value {
     loop {
         let path = format!("/api/tools/{reference}");
         let reply = server.request("GET", &path, None).await;
@@ -58,7 +58,7 @@ async fn pushed(server: &Server, version: &str) -> Value {
     settled(server, &format!("acme/probe@{version}")).await
 }
 
-fn playbook(steps: &str) -> String {
+pub(crate) fn playbook(steps: &str) -> String {
     format!(
         "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {{name: tools, path: test/tools}}\n\
          workload: {{n: 1}}\nworkflow:\n  - step: start\n    next: [{{step: one}}]\n{steps}"
