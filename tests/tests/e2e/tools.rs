@@ -268,7 +268,7 @@ async fn steps_are_held_against_the_schemas_of_their_tool() {
         ),
     ] {
         let text = playbook(&format!("  - step: one\n    tool: acme/probe\n    {step}"));
-        let body = json!({"file": "tools.yaml", "content": text});
+        let body = json!({"playbooks": [{"file": "tools.yaml", "content": text}]});
         let reply = server
             .request("POST", "/api/catalog/playbooks", Some(body))
             .await;
