@@ -79,9 +79,9 @@ pack() {
   "$host/release/noetl" tool build "guest-tools/$1" --component "${2:-$built/noetl_$1.wasm}" --output "$part/$1.wasm"
 }
 
-timed "started Python once and stored its memory" "$host/release/snapshot" "$built/noetl_python.wasm" "$out.python"
-pack python "$out.python"
-rm "$out.python"
+timed "started Python once and stored its memory" "$host/release/snapshot" "$built/noetl_python.wasm" "$part/python.started"
+pack python "$part/python.started"
+rm "$part/python.started"
 for tool in "${tools[@]}"; do
   pack "$tool"
 done

@@ -1,5 +1,7 @@
 use wasmtime::component::{Component, Linker, ResourceType, types::ComponentItem};
 use wasmtime::{Result, bail};
+use wasmtime_wasi_io::poll::DynPollable;
+use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream, Error as StreamError};
 
 use super::Running;
 
@@ -27,11 +29,22 @@ pub(crate) fn no_sockets(linker: &mut Linker<Running>, component: &Component) ->
                     })?;
                 }
                 ComponentItem::Resource(_) => {
-                    linked.resource(name, ResourceType::host::<Socket>(), |_, _| Ok(()))?;
+                    linked.resource(name, resource(name), |_, _| Ok(()))?;
                 }
                 _ => {}
             }
         }
     }
     Ok(())
+}
+
+/// What a resource is here: of those that come from `wasi:io`, what the linker has there.
+fn resource(name: &str) -> ResourceType {
+    match name {
+        "pollable" => ResourceType::host::<DynPollable>(),
+        "input-stream" => ResourceType::host::<DynInputStream>(),
+        "output-stream" => ResourceType::host::<DynOutputStream>(),
+        "error" => ResourceType::host::<StreamError>(),
+        _ => ResourceType::host::<Socket>(),
+    }
 }
