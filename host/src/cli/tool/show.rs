@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Map, Value};
 
+use super::words;
 use crate::cli::connect::ServerOptions;
 use crate::cli::{playbook, table, terminal};
 use crate::tool::Reference;
@@ -38,9 +39,14 @@ impl Show {
         }
         let fields = tool.as_object().cloned().unwrap_or_default();
         let own = |(name, value): &(String, Value)| {
-            !["schema", "versions"].contains(&name.as_str()) && !value.is_null()
+            !["imports", "schema", "versions"].contains(&name.as_str()) && !value.is_null()
         };
-        let own: Map<String, Value> = fields.into_iter().filter(own).collect();
+        let mut own: Map<String, Value> = fields.into_iter().filter(own).collect();
+        let imports = tool["imports"].as_array().into_iter().flatten();
+        let imports: Vec<String> = imports
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect();
+        own.insert("can".into(), words::of(&imports).join("\n").into());
         terminal::out(&table::render(&Value::Object(own)));
         if tool["versions"].is_array() {
             let fields = ["version", "status", "pushed_at", "digest"];
