@@ -224,9 +224,9 @@ pub(super) async fn remove(
     }
 }
 
-fn reference(text: &str) -> Result<Reference, Problem> {
+fn reference(text: &str) -> Result<Reference, Box<Problem>> {
     text.parse()
-        .map_err(|error: NameError| Problem::bad_request(error.to_string()))
+        .map_err(|error: NameError| Box::new(Problem::bad_request(error.to_string())))
 }
 
 async fn document(

@@ -22,7 +22,7 @@ pub(super) enum Body {
         over: Over,
     },
     /// The tool itself.
-    Inline(Action),
+    Inline(Box<Action>),
 }
 
 /// What a step sets over what its task has.
@@ -34,20 +34,18 @@ pub(super) struct Over {
 
 impl Body {
     pub(super) fn takes_args(&self) -> bool {
-        !matches!(
-            self,
-            Body::Inline(Action {
-                kind: ActionKind::Postgres { .. },
-                ..
-            })
-        )
+        match self {
+            Body::Inline(action) => !matches!(action.kind, ActionKind::Postgres { .. }),
+            Body::Workbook { .. } => true,
+        }
     }
 
     /// The action, with `over` over its own arguments.
     pub(super) fn into_action(self, task: Option<String>, over: Over) -> Option<Action> {
-        let Body::Inline(mut action) = self else {
+        let Body::Inline(action) = self else {
             return None;
         };
+        let mut action = *action;
         action.task = task;
         for (name, value) in over.args {
             match action.args.iter_mut().find(|(known, _)| *known == name) {
@@ -112,7 +110,7 @@ pub(super) fn body(
         }
     };
     let inline = |kind, args| {
-        Body::Inline(Action {
+        Body::Inline(Box::new(Action {
             tool: name.clone(),
             reference: reference.clone(),
             position: tool.value.position,
@@ -120,7 +118,7 @@ pub(super) fn body(
             kind,
             args,
             limits: limits.clone(),
-        })
+        }))
     };
     if reference.pin.is_some() && LANGUAGE.contains(&reference.name.as_str()) {
         reader
