@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, HasData, Linker, ResourceTable};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
-    Store,
+    Store, StoreContextMut,
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -15,7 +15,7 @@ use bindings::{Tool, ToolPre};
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../wit/0.1",
+        path: "../wit/0.2",
         world: "tool",
         imports: { default: async | trappable },
         exports: { default: async },
@@ -54,6 +54,17 @@ impl log::Host for Running {
         self.log.push((level, message));
         Ok(())
     }
+}
+
+/// The interfaces of tools that were built against 0.1.0: they have the same shapes.
+fn add_0_1(linker: &mut Linker<Running>) -> Result<()> {
+    linker.instance("noetl:tool/types@0.1.0")?;
+    linker.instance("noetl:tool/log@0.1.0")?.func_wrap_async(
+        "write",
+        |mut running: StoreContextMut<'_, Running>, (level, message): (log::Level, String)| {
+            Box::new(async move { log::Host::write(running.data_mut(), level, message).await })
+        },
+    )
 }
 
 struct Whole;
@@ -110,6 +121,7 @@ impl Guest {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         types::add_to_linker::<_, Whole>(&mut linker, |running| running)?;
         log::add_to_linker::<_, Whole>(&mut linker, |running| running)?;
+        add_0_1(&mut linker)?;
         let pre = ToolPre::new(linker.instantiate_pre(&component)?)?;
         Ok(Self { engine, pre })
     }
@@ -189,13 +201,13 @@ fn config(slots: u32) -> Config {
     };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
-        .total_core_instances(slots * 8)
+        .total_core_instances(slots * 64)
         .total_memories(slots)
         .total_tables(slots * 4)
         .total_stacks(slots)
         .max_memories_per_component(1)
         .max_tables_per_component(8)
-        .max_core_instances_per_component(16)
+        .max_core_instances_per_component(64)
         .table_elements(100_000)
         .max_memory_size(4 << 30)
         .linear_memory_keep_resident(knob("KEEP_MEMORY", 0))

@@ -112,7 +112,7 @@ pub struct Caller {
 
 impl Caller {
     /// Logs that the step was refused what it asked for: `name`, which is a
-    /// `tool`, a `credential`, a `limit`. Names may come from a guest, so they are
+    /// `tool`, a `credential`, a `host`, a `limit`. Names may come from a guest, so they are
     /// cut, and written with control characters escaped.
     pub fn denied(&self, capability: &str, name: &str) {
         let name: String = name.chars().take(100).collect();

@@ -327,7 +327,7 @@ impl Lost {
         let (again, hint) = match self.touched {
             true => (
                 String::new(),
-                "what it did to a database in a transaction is undone",
+                "what it did to a database in a transaction is undone, what it sent is not",
             ),
             false => (format!(", {attempts} times"), "it had no effect"),
         };
