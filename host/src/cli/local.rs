@@ -245,7 +245,7 @@ fn granted(grants: &Grants) -> String {
             file.display()
         ),
         None => format!(
-            "no grants file: the tenant {DEFAULT_TENANT} has the tools {} and all of its own credentials",
+            "no grants file: the tenant {DEFAULT_TENANT} has the tools {}, those that it pushes and all of its own credentials",
             BUILT_IN_TOOLS.join(", ")
         ),
     }

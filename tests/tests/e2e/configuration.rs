@@ -245,7 +245,7 @@ async fn the_doctor_looks_at_the_database_and_its_role() {
         "ok       database role: ".into(),
         "ok       clock: it agrees".into(),
         "MISSING  migrations: ".into(),
-        "ok       tools: postgres, python".into(),
+        "ok       tools: http, jwt, postgres, python, transform".into(),
         "ok       seccomp: holds".into(),
         "1 of what the server needs is not in order".into(),
     ] {

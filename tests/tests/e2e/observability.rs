@@ -130,7 +130,7 @@ async fn metrics_count_what_happens() {
     let loads = found
         .iter()
         .filter(|(name, _)| name.starts_with("noetl_component_loads_total"));
-    assert_eq!(loads.map(|(_, count)| count).sum::<f64>(), 2.0);
+    assert_eq!(loads.map(|(_, count)| count).sum::<f64>(), 5.0);
     for process in ["server", "worker-0"] {
         let name = format!(r#"noetl_memory_bytes{{process="{process}",kind="rss"}}"#);
         assert!(value(&name) > 1e6, "{name}");

@@ -251,7 +251,7 @@ async fn steps_are_held_against_the_schemas_of_their_tool() {
     for (step, told) in [
         (
             "op: other\n    args: {n: 1}\n",
-            "tools.yaml:9:9: step `one`: op: \"other\" is not one of",
+            "tools.yaml:10:9: step `one`: op: \"other\" is not one of",
         ),
         (
             "args: {n: 1}\n",
@@ -259,7 +259,7 @@ async fn steps_are_held_against_the_schemas_of_their_tool() {
         ),
         (
             "op: echo\n    args: {n: x}\n",
-            "tools.yaml:10:15: step `one`: args.n: \"x\" is not of type \"integer\"",
+            "tools.yaml:11:15: step `one`: args.n: \"x\" is not of type \"integer\"",
         ),
         ("op: echo\n    args: {m: 1, n: 1}\n", "step `one`: args"),
         (
@@ -301,7 +301,7 @@ async fn steps_are_held_against_the_schemas_of_their_tool() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tools_belong_to_their_tenant_and_outlive_the_server() {
-    let server = Server::start_limited(&["--auth", "required"]).await;
+    let server = Server::start_limited(&["--require-auth"]).await;
     let (ours, theirs) = (
         make_key(&server.store, "ours", "author", &[]).await,
         make_key(&server.store, "theirs", "author", &[]).await,
@@ -328,7 +328,7 @@ async fn tools_belong_to_their_tenant_and_outlive_the_server() {
     assert_eq!(shown.status, 404);
 
     let (store, demo) = server.stop().await;
-    let server = Server::start_as(store, demo, &["--auth", "required"], None).await;
+    let server = Server::start_as(store, demo, &["--require-auth"], None).await;
     // It runs at once: the server did not begin to listen before.
     let shown = server
         .of(&ours)
