@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod browser_login;
+mod builtin_tools;
 mod catalog;
 mod cli;
 mod configuration;
