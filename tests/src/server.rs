@@ -320,11 +320,16 @@ pub struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// Sends a request with a JSON body.
-    pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+    /// A request that shows the caller's key.
+    pub fn builder(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().expect("a method");
         let url = format!("{}{path}", self.server.url);
-        let mut request = self.server.http.request(method, url).bearer_auth(self.key);
+        self.server.http.request(method, url).bearer_auth(self.key)
+    }
+
+    /// Sends a request with a JSON body.
+    pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        let mut request = self.builder(method, path);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -333,8 +338,7 @@ impl Caller<'_> {
 
     /// Registers a playbook's text.
     pub async fn register(&self, yaml: &str) -> Reply {
-        let url = format!("{}/api/catalog/playbooks", self.server.url);
-        let request = self.server.http.post(url).bearer_auth(self.key);
+        let request = self.builder("POST", "/api/catalog/playbooks");
         Server::reply(request.body(yaml.to_owned())).await
     }
 

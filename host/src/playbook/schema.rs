@@ -26,13 +26,14 @@ pub(super) fn check<'n>(
         let at = place(entries.clone(), &fault.at).unwrap_or(position);
         let below = fault.at.trim_start_matches('/').replace('/', ".");
         let field = format!("{prefix}{below}");
-        reader
-            .report
-            .add(at, fault.message)
-            .field(field.trim_end_matches('.'))
-            .hint(format!(
-                "`noetl tool show {tool}` prints what the tool takes"
-            ));
+        let added = reader.report.add(at, fault.message);
+        let added = match field.trim_end_matches('.') {
+            "" => added,
+            field => added.field(field),
+        };
+        added.hint(format!(
+            "`noetl tool show {tool}` prints what the tool takes"
+        ));
     }
 }
 

@@ -184,15 +184,16 @@ fn a_plugin_has_its_own_fields() {
     );
     let playbook = good(&text);
     let action = playbook.steps[3].action.as_ref().unwrap();
-    let ActionKind::Plugin { config, .. } = &action.kind else {
+    let ActionKind::Plugin { config, credential } = &action.kind else {
         panic!("{action:?}")
     };
     let mut scope = Scope::default();
     scope.set("workload", &json!({"ip": "::1"}));
     assert_eq!(
         config.render(&scope).unwrap().to_string(),
-        r#"{"url":"https://x/","headers":{"a":[1,"::1"]},"auth":"pg"}"#
+        r#"{"url":"https://x/","headers":{"a":[1,"::1"]}}"#
     );
+    assert_eq!(credential.as_ref().map(|(alias, _)| &**alias), Some("pg"));
     let text = text.replacen(
         "    next:\n      - step: end\n\n  - step: end",
         "    nxt:\n      - step: end\n\n  - step: end",

@@ -308,11 +308,9 @@ async fn tools_belong_to_their_tenant_and_outlive_the_server() {
     );
     let viewer = make_key(&server.store, "ours", "viewer", &[]).await;
     let upload = |key: &str| {
-        let request = server
-            .builder("POST", "/api/tools")
-            .bearer_auth(key)
-            .body(component("1.0.0", json!({})));
-        Server::reply(request)
+        let caller = server.of(key);
+        let request = caller.builder("POST", "/api/tools");
+        Server::reply(request.body(component("1.0.0", json!({}))))
     };
     assert_eq!(upload(&viewer).await.status, 403);
     assert_eq!(upload(&ours).await.status, 202);
