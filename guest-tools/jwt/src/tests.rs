@@ -388,7 +388,7 @@ fn a_token_that_is_not_good_can_be_a_result() {
         "{no_keys:?}"
     );
     let host = Host::new();
-    host.http(&format!("GET {JWKS}"), Answer::status(500));
+    host.http(format!("GET {JWKS}"), Answer::status(500));
     let config = json!({"jwks_url": JWKS, "on_invalid": "result"});
     let failed = host.run(Tool, config, json!({"token": signed(json!({}))}));
     assert!(matches!(failed, Err(Error::Failed(_))), "{failed:?}");
