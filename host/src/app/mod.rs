@@ -161,25 +161,23 @@ impl App {
             http: http::Client::new(credentials),
         };
         let settings = config.workers;
-        let mut compiled = Vec::new();
-        let components = tools(&config.components)?;
-        let looked_into = components
-            .iter()
-            .map(|(name, wasm)| tools::built_in(name, wasm));
-        let (built_in, known): (Vec<_>, _) = looked_into
-            .collect::<anyhow::Result<Vec<_>>>()?
-            .into_iter()
-            .unzip();
-        let registry = Arc::new(Registry::new(store.clone(), known));
-        for (name, wasm) in &components {
+        let (mut built_in, mut known, mut compiled) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, wasm) in tools(&config.components)? {
+            let unusable = || format!("can't use {}", wasm.display());
+            let component = tools::read(&wasm)?;
+            let (entry, tool) = tools::built_in(&name, &component).with_context(unusable)?;
+            built_in.push(entry);
+            known.push(tool);
             let started = Instant::now();
-            let tool = Workers::compile(&settings, name, wasm)?;
+            let tool = Workers::compile_bytes(&settings, &name, &component);
+            let tool = tool.with_context(unusable)?;
             metrics.component(tool.cached, started.elapsed());
             if !tool.cached {
                 progress(&format!("tool {name} compiled"), started.elapsed());
             }
             compiled.push(tool);
         }
+        let registry = Arc::new(Registry::new(store.clone(), known));
         let started = Instant::now();
         let count = settings.workers;
         let workers = Workers::start(settings.clone(), compiled.clone(), outside, metrics.clone());
@@ -353,9 +351,11 @@ fn watch_store(store: &Store, metrics: &Metrics) {
 /// The tools whose components lie in a directory.
 pub(crate) fn toolset(dir: &std::path::Path) -> anyhow::Result<Toolset> {
     let tools = tools(dir)?;
-    let tools = tools
-        .iter()
-        .map(|(name, wasm)| Ok(tools::built_in(name, wasm)?.1));
+    let tools = tools.iter().map(|(name, wasm)| {
+        let (_, tool) = tools::built_in(name, &tools::read(wasm)?)
+            .with_context(|| format!("can't use {}", wasm.display()))?;
+        Ok(tool)
+    });
     tools.collect()
 }
 

@@ -15,8 +15,7 @@ use crate::access::Principal;
 use crate::engine::Tools as _;
 use crate::store::{Added, StoredTool};
 use crate::tool::{
-    Interfaces, Manifest, ManifestError, Name, NameError, Pin, Reference, Tool, Toolset, digest,
-    signature,
+    Interfaces, Manifest, ManifestError, Name, Pin, Reference, Tool, Toolset, digest, signature,
 };
 
 /// A tool.
@@ -271,37 +270,36 @@ impl App {
     }
 }
 
+/// A component's bytes.
+pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("can't read {}", file.display()))
+}
+
 /// A tool that the server came with.
-pub(super) fn built_in(name: &str, file: &Path) -> anyhow::Result<(ToolEntry, Arc<Tool>)> {
-    let look = || -> anyhow::Result<_> {
-        let bytes = std::fs::read(file)?;
-        let name: Name = name
-            .parse()
-            .map_err(|error: NameError| anyhow::anyhow!("{error}"))?;
-        let manifest = Manifest::of(&bytes)?;
-        let entry = ToolEntry {
-            name: name.to_string(),
-            version: manifest.as_ref().map(|m| m.version.to_string()),
-            description: manifest
-                .as_ref()
-                .map_or_else(String::new, |m| m.description.clone()),
-            digest: digest(&bytes),
-            size: bytes.len() as u64,
-            imports: Interfaces::of(&bytes)?.imports,
-            capabilities: manifest
-                .as_ref()
-                .map_or(Value::Null, |m| json!(m.capabilities)),
-            built_in: true,
-            status: ToolStatus::Ready,
-            progress: None,
-            error: None,
-            signed: false,
-            pushed_by: None,
-            pushed_at: None,
-            schema: manifest.as_ref().map_or(Value::Null, |m| json!(m.schema)),
-        };
-        let tool = Arc::new(Tool::built_in(name, entry.digest.clone(), manifest));
-        Ok((entry, tool))
+pub(super) fn built_in(name: &str, component: &[u8]) -> anyhow::Result<(ToolEntry, Arc<Tool>)> {
+    let name: Name = name.parse()?;
+    let manifest = Manifest::of(component)?;
+    let entry = ToolEntry {
+        name: name.to_string(),
+        version: manifest.as_ref().map(|m| m.version.to_string()),
+        description: manifest
+            .as_ref()
+            .map_or_else(String::new, |m| m.description.clone()),
+        digest: digest(component),
+        size: component.len() as u64,
+        imports: Interfaces::of(component)?.imports,
+        capabilities: manifest
+            .as_ref()
+            .map_or(Value::Null, |m| json!(m.capabilities)),
+        built_in: true,
+        status: ToolStatus::Ready,
+        progress: None,
+        error: None,
+        signed: false,
+        pushed_by: None,
+        pushed_at: None,
+        schema: manifest.as_ref().map_or(Value::Null, |m| json!(m.schema)),
     };
-    look().with_context(|| format!("can't use {}", file.display()))
+    let tool = Arc::new(Tool::built_in(name, entry.digest.clone(), manifest));
+    Ok((entry, tool))
 }

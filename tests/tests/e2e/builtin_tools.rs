@@ -10,6 +10,8 @@ use axum::routing::get;
 use noetl_tests::{Reply, Server};
 use serde_json::{Value, json};
 
+use crate::examples::server;
+
 /// Somebody's API. Returns its address.
 async fn api() -> String {
     let asked = Arc::new(AtomicUsize::new(0));
@@ -61,16 +63,6 @@ async fn api() -> String {
     address
 }
 
-/// A server whose tenant may talk to `host`.
-async fn server(host: &str) -> Server {
-    let directory = tempfile::tempdir().expect("a directory");
-    let file = directory.path().join("grants.yaml");
-    let grants =
-        json!({"tenants": {"default": {"tools": "all", "credentials": "all", "hosts": [host]}}});
-    std::fs::write(&file, grants.to_string()).expect("written");
-    Server::start_limited(&["--grants", file.to_str().expect("a text")]).await
-}
-
 fn playbook(steps: &str) -> String {
     format!(
         "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {{name: calls, path: test/calls}}\n\
@@ -88,7 +80,7 @@ async fn call(server: &Server, step: &str, url: &str) -> Reply {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_asks_an_api_and_the_next_one_reshapes_its_answer() {
     let api = api().await;
-    let server = server(&api).await;
+    let server = server(&[&api]).await;
     let text = playbook(
         "  - step: one\n    tool: http\n    url: '{{ workload.url }}/users'\n    next: [{step: two}]\n\
          \x20 - step: two\n    tool: transform\n    jq: '[.users[] | select(.age > $least) | .name]'\n\
@@ -118,7 +110,7 @@ async fn a_step_asks_an_api_and_the_next_one_reshapes_its_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_reaches_granted_hosts_only_and_no_redirect_leads_inside() {
     let api = api().await;
-    let server = server(&api).await;
+    let server = server(&[&api]).await;
     for url in [
         format!("http://{api}/inside"),
         format!("http://{api}/away"),
@@ -150,7 +142,7 @@ async fn a_step_reaches_granted_hosts_only_and_no_redirect_leads_inside() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_is_added_by_the_server_and_never_seen_by_the_tool() {
     let api = api().await;
-    let server = server(&api).await;
+    let server = server(&[&api]).await;
     let token = "a-token-that-is-secret";
     let put = |alias: &str, hosts: Value| {
         let body = json!({"type": "bearer", "token": token, "hosts": hosts});

@@ -2,7 +2,6 @@
 //! playbook registered and executed.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use noetl::tool::{Capabilities, Interfaces, Manifest};
 use noetl_tests::{Reply, Server, noetl, root};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::CACHE;
 use crate::tokens::{Key, Provider};
+use crate::tools;
 
 /// The tools, by their directories.
 const TOOLS: [&str; 4] = ["checksum", "csv-report", "iban", "markdown"];
@@ -31,7 +31,7 @@ fn text(file: &str) -> String {
 }
 
 /// A server whose tenant may use every tool and talk to these hosts.
-async fn server(hosts: &[&str]) -> Server {
+pub(crate) async fn server(hosts: &[&str]) -> Server {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("grants.yaml");
     let grants =
@@ -46,20 +46,11 @@ async fn push(server: &Server, name: &str) {
     let manifest = Manifest::of(&wasm)
         .expect("a component")
         .expect("a manifest");
-    let reply = server
-        .send("POST", "/api/tools", "application/wasm", wasm)
-        .await;
+    let reply = tools::push(server, &wasm).await;
     assert!(reply.status < 300, "{name}: {reply:#?}");
-    let path = format!("/api/tools/{}@{}", manifest.name, manifest.version);
-    loop {
-        let reply = server.request("GET", &path, None).await;
-        assert_eq!(reply.status, 200, "{name}: {reply:#?}");
-        match reply.body["status"].as_str() {
-            Some("ready") => return,
-            Some("compiling") => tokio::time::sleep(Duration::from_millis(50)).await,
-            _ => panic!("{name}: {reply:#?}"),
-        }
-    }
+    let reference = format!("{}@{}", manifest.name, manifest.version);
+    let tool = tools::settled(server, &reference).await;
+    assert_eq!(tool["status"], "ready", "{name}: {tool:#}");
 }
 
 /// Pushes an example's tool to a server of its own, and registers its playbook.
