@@ -1,6 +1,7 @@
 //! Executions, from being wanted to their end.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -16,7 +17,7 @@ use super::running::Place;
 use crate::access::Principal;
 use crate::admission::Admitted;
 use crate::api::answer::{Answer, Problem};
-use crate::engine::{Event, Execution, History, Listener, Outcome};
+use crate::engine::{Event, Execution, History, Lineage, Listener, Outcome};
 use crate::store::{Accepted, ExecutionRecord, Finished, NewExecution, RecordError};
 
 /// An execution that somebody wants.
@@ -50,6 +51,8 @@ pub(super) struct Task {
     pub events: Option<Listener>,
     /// What has happened in it, if it was begun before.
     pub history: Option<History>,
+    /// The playbooks above it.
+    pub lineage: Lineage,
 }
 
 /// A change that is not told of is looked for after this long: another server may
@@ -136,6 +139,7 @@ impl App {
             started_at: Utc::now(),
             started_by: Some(&principal.subject),
             rerun_of: wanted.rerun_of,
+            parent: None,
             idempotency: wanted
                 .idempotency
                 .as_ref()
@@ -165,8 +169,10 @@ impl App {
             payload,
             events,
             history: None,
+            lineage: Lineage::default(),
         };
-        self.carry_out(&place, task).await
+        let outcome = self.carry_out(&place, task).await?;
+        Answer::new(id, outcome)
     }
 
     /// The answer of the execution that the same request led to before.
@@ -181,11 +187,11 @@ impl App {
         &self,
         place: &Place,
         task: Task,
-    ) -> Result<Answer, Box<Problem>> {
+    ) -> Result<Outcome, Box<Problem>> {
         let (id, tenant) = (place.id, task.tenant.clone());
         let running = self.run(place, task);
         let (mut problem, ended) = match AssertUnwindSafe(running).catch_unwind().await {
-            Ok(Ok(outcome)) => return Answer::new(id, outcome),
+            Ok(Ok(outcome)) => return Ok(outcome),
             Ok(Err(Broken::Off(problem))) => (problem, false),
             Ok(Err(Broken::ForGood(problem))) => (problem, true),
             Err(_) => {
@@ -209,6 +215,7 @@ impl App {
             payload,
             mut events,
             history,
+            lineage,
         } = task;
         let plan = match self.plan(&tenant, &path, version).await {
             Ok(plan) => plan,
@@ -231,6 +238,8 @@ impl App {
             events,
             history,
             cancel: place.cancel.clone(),
+            calls: Arc::new(self.clone()),
+            lineage,
         };
         self.inner.engine.run(execution).await.map_err(|error| {
             tracing::error!(execution_id = %id, %error, "an execution could not be recorded");
@@ -310,6 +319,6 @@ enum Broken {
     ForGood(Box<Problem>),
 }
 
-fn broke() -> Problem {
+pub(super) fn broke() -> Problem {
     Problem::internal("the execution broke; the server's log says more")
 }

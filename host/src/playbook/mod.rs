@@ -3,7 +3,9 @@
 //! [`parse`] either gives a playbook that can run, or everything that is wrong
 //! with it: file, line, column, step, field, and what to write instead.
 
+mod call;
 mod check;
+mod control;
 mod granted;
 mod json_schema;
 mod model;
@@ -11,11 +13,15 @@ mod names;
 mod next;
 mod read;
 mod schema;
+mod sink;
 mod tool;
 
 pub use crate::yaml::{Diagnostic, Diagnostics};
 pub use json_schema::schema;
-pub use model::{Action, ActionKind, Branch, Next, OnRestart, Playbook, Step, Var};
+pub use model::{
+    Action, ActionKind, Assert, Branch, Condition, Join, Loop, Next, OnRestart, Output, Playbook,
+    Retry, Sink, Step, Var,
+};
 
 use crate::tool::Toolset;
 use crate::yaml;

@@ -11,8 +11,8 @@ pub(super) struct Use {
     pub field: String,
     pub position: Position,
     pub content: String,
-    /// Whether `result` is there.
-    pub result: bool,
+    /// The names that are there beside those that every template sees.
+    pub locals: Vec<String>,
     pub references: Vec<Reference>,
 }
 
@@ -30,8 +30,8 @@ pub(super) fn check(
             if report.is_full() {
                 return;
             }
-            if let Some((message, hint)) = fault(reference, used.result, workload, variables, steps)
-            {
+            let locals = &used.locals;
+            if let Some((message, hint)) = fault(reference, locals, workload, variables, steps) {
                 let at = source.locate(used.position, &used.content, reference.offset);
                 report.add(at, message).field(&used.field).hint(hint);
             }
@@ -42,7 +42,7 @@ pub(super) fn check(
 
 fn fault(
     reference: &Reference,
-    result: bool,
+    locals: &[String],
     workload: Option<&[&str]>,
     variables: &HashSet<&str>,
     steps: &[String],
@@ -51,9 +51,21 @@ fn fault(
     let attribute = reference.attribute.as_deref();
     match root {
         "execution_id" => None,
-        "result" if result => None,
+        _ if locals.iter().any(|local| local == root) => None,
+        "error" => Some((
+            "`error` is only there once a step may have failed: in and after `on_error`, in `finally` and in `retry`".to_owned(),
+            "add `on_error` to the step whose error is meant, or name that step: `{{ that_step.error.message }}`".to_owned(),
+        )),
+        "attempt" => Some((
+            "`attempt` is only there in the conditions of `retry`".to_owned(),
+            "count in a variable instead".to_owned(),
+        )),
+        "loop" => Some((
+            "`loop` is only there in a step with a `loop`, and inside of `{% for %}`".to_owned(),
+            "add `loop:` with `collection` and `element` to the step".to_owned(),
+        )),
         "result" => Some((
-            "`result` is only there in `vars` and `next` of a step that has a tool".to_owned(),
+            "`result` is only there after a tool: in `vars`, `next`, `assert` and `sink` of a step that has one".to_owned(),
             "save what you need in `vars` of the step that made it, or name that step: \
              `{{ that_step.data }}`"
                 .to_owned(),
@@ -82,13 +94,14 @@ fn fault(
         _ if steps.iter().any(|step| step == root) => None,
         _ => Some((
             format!("`{root}` is not known here"),
-            elsewhere(root, workload, variables, steps),
+            elsewhere(root, locals, workload, variables, steps),
         )),
     }
 }
 
 fn elsewhere(
     root: &str,
+    locals: &[String],
     workload: Option<&[&str]>,
     variables: &HashSet<&str>,
     steps: &[String],
@@ -99,11 +112,9 @@ fn elsewhere(
     if workload.is_some_and(|workload| workload.contains(&root)) {
         return format!("did you mean `workload.{root}`?");
     }
-    let names = ["workload", "vars", "result", "execution_id"];
-    match nearest(
-        root,
-        names.into_iter().chain(steps.iter().map(String::as_str)),
-    ) {
+    let names = ["workload", "vars", "result", "execution_id", "error"];
+    let names = names.into_iter().chain(locals.iter().map(String::as_str));
+    match nearest(root, names.chain(steps.iter().map(String::as_str))) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "there are `workload`, `vars`, `result`, `execution_id` and the steps' names; \
                  a text needs quotes"

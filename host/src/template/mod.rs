@@ -16,6 +16,7 @@ pub mod sql;
 mod value;
 
 pub use compiled::Reference;
+pub(crate) use convert::bytes;
 pub use error::TemplateError;
 pub use scope::Scope;
 pub use sql::{Parameter, SqlTemplate, Statement};
