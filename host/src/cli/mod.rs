@@ -26,6 +26,7 @@ mod migrate;
 mod payload;
 mod playbook;
 mod register;
+mod replay;
 mod rotate_key;
 mod schema;
 mod serve;
@@ -75,6 +76,8 @@ enum Command {
     /// See what ran, cancel it, run it again
     #[command(subcommand)]
     Execution(executions::Execution),
+    /// Walk an execution once more from its record, running nothing
+    Replay(replay::Replay),
     /// See what is registered, and remove it
     #[command(subcommand)]
     Playbook(playbook::Playbook),
@@ -166,6 +169,7 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
         Command::Credential(command) => command.run().await,
         Command::Key(command) => command.run().await,
         Command::Execution(command) => command.run().await,
+        Command::Replay(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
         Command::Tool(command) => command.run().await,
         Command::Schema(command) => command.run().await,

@@ -3,10 +3,12 @@
 mod abandoned;
 mod browser_login;
 mod builtin_tools;
+mod calls;
 mod catalog;
 mod cli;
 mod configuration;
 mod console;
+mod control;
 mod examples;
 mod executions;
 mod flow;
