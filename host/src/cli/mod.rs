@@ -16,6 +16,7 @@ mod execution;
 mod executions;
 mod failure;
 mod files;
+mod judge;
 mod key;
 mod limits;
 mod local;
@@ -33,6 +34,7 @@ mod serve;
 mod sse;
 mod table;
 mod terminal;
+mod test;
 mod test_database;
 mod tool;
 mod validate;
@@ -67,6 +69,8 @@ enum Command {
     Register(register::Register),
     /// Check playbooks without a server
     Validate(validate::Validate),
+    /// Run the cases beside playbooks, with stubs for what is outside
+    Test(test::Test),
     /// Manage the credentials that playbooks name
     #[command(subcommand)]
     Credential(credential::Credential),
@@ -166,6 +170,7 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
         Command::Execute(command) => command.run().await,
         Command::Register(command) => command.run().await,
         Command::Validate(command) => command.run(),
+        Command::Test(command) => command.run().await,
         Command::Credential(command) => command.run().await,
         Command::Key(command) => command.run().await,
         Command::Execution(command) => command.run().await,
