@@ -83,7 +83,7 @@ async fn a_called_playbook_is_an_execution_of_its_own() {
     let yaml = caller("calls-fails", "test/calls-add", "{a: 2, b: 3, fail: true}");
     let reply = server.run("test/calls-fails", &yaml, json!({})).await;
     assert_eq!(
-        (reply.status, &reply.body["kind"]),
+        (reply.status, &reply.body["error"]["kind"]),
         (422, &json!("ValueError")),
         "{reply:#?}"
     );
@@ -208,7 +208,8 @@ async fn who_cancels_the_caller_cancels_the_called() {
     let body = json!({"path": "test/calls-cancel", "payload": {"sleep": 25}});
     let started = Server::reply(
         server
-            .builder("POST", "/api/execute?wait=false")
+            .builder("POST", "/api/execute")
+            .header("prefer", "respond-async")
             .json(&body),
     )
     .await;
@@ -261,7 +262,8 @@ output: {sum: 7}
     let body = json!({"path": "test/calls-resumes"});
     let started = Server::reply(
         server
-            .builder("POST", "/api/execute?wait=false")
+            .builder("POST", "/api/execute")
+            .header("prefer", "respond-async")
             .json(&body),
     )
     .await;

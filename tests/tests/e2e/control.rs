@@ -260,7 +260,7 @@ workflow:
     );
     let reply = run(&server, "retry-never", &never, json!({})).await;
     assert_eq!(reply.status, 422, "{reply:#?}");
-    assert_eq!(reply.body["kind"], "retries_exhausted");
+    assert_eq!(reply.body["error"]["kind"], "retries_exhausted");
     assert_eq!(reply.body["steps"][0]["attempts"], 3);
 
     let stops = yaml.replace(
@@ -313,7 +313,7 @@ workflow:
   - step: end
 "#;
     let reply = run(&server, "retry-refused", yaml, json!({})).await;
-    assert_eq!(reply.body["category"], "limit", "{reply:#?}");
+    assert_eq!(reply.body["error"]["category"], "limit", "{reply:#?}");
     assert_eq!(reply.body["steps"][0]["attempts"], Value::Null);
 }
 
@@ -380,7 +380,7 @@ workflow:
     // Nothing is there for it.
     let reply = run(&server, "route", yaml, json!({"what": "type"})).await;
     assert_eq!(
-        (reply.status, &reply.body["kind"]),
+        (reply.status, &reply.body["error"]["kind"]),
         (422, &json!("TypeError")),
         "{reply:#?}"
     );
@@ -432,7 +432,7 @@ async fn the_steps_of_finally_run_however_it_ended() {
 
     let failed = run(&server, "finally", &ok, json!({"fail": true})).await;
     assert_eq!(
-        (failed.status, &failed.body["kind"]),
+        (failed.status, &failed.body["error"]["kind"]),
         (422, &json!("ValueError")),
         "{failed:#?}"
     );
@@ -467,7 +467,7 @@ async fn a_step_of_finally_that_fails_keeps_no_other_from_running() {
     let server = server().await;
     let reply = run(&server, "finally-fails", FINALLY, json!({})).await;
     assert_eq!(
-        (reply.status, &reply.body["kind"]),
+        (reply.status, &reply.body["error"]["kind"]),
         (422, &json!("RuntimeError")),
         "{reply:#?}"
     );
@@ -475,7 +475,7 @@ async fn a_step_of_finally_that_fails_keeps_no_other_from_running() {
     assert_eq!(steps.last().unwrap()["step"], "second");
     // What failed first is what counts.
     let reply = run(&server, "finally-fails", FINALLY, json!({"fail": true})).await;
-    assert_eq!(reply.body["kind"], "ValueError", "{reply:#?}");
+    assert_eq!(reply.body["error"]["kind"], "ValueError", "{reply:#?}");
     let told = refused(
         &server,
         "finally-next",
@@ -510,7 +510,8 @@ async fn a_cancelled_execution_runs_its_finally() {
     assert_eq!(server.register(&yaml).await.status, 201);
     let body = json!({"path": "test/finally-cancel", "payload": {"sleep": 25}});
     let request = server
-        .builder("POST", "/api/execute?wait=false")
+        .builder("POST", "/api/execute")
+        .header("prefer", "respond-async")
         .json(&body);
     let started = Server::reply(request).await;
     let id = started.body["execution_id"]
@@ -596,7 +597,7 @@ workflow:
     assert_eq!(run(&server, "assert", yaml, json!({})).await.status, 200);
     let low = run(&server, "assert", yaml, json!({"n": 0})).await;
     assert_eq!(
-        (low.status, &low.body["kind"]),
+        (low.status, &low.body["error"]["kind"]),
         (422, &json!("assertion")),
         "{low:#?}"
     );
@@ -694,7 +695,7 @@ async fn a_join_that_can_not_be_reached_is_refused_or_fails() {
     )
     .await;
     assert_eq!(
-        (reply.status, &reply.body["kind"]),
+        (reply.status, &reply.body["error"]["kind"]),
         (422, &json!("join")),
         "{reply:#?}"
     );
@@ -771,7 +772,8 @@ workflow:
     let body = json!({"path": "test/loop-resumed"});
     let started = Server::reply(
         server
-            .builder("POST", "/api/execute?wait=false")
+            .builder("POST", "/api/execute")
+            .header("prefer", "respond-async")
             .json(&body),
     )
     .await;
