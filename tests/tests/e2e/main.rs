@@ -7,6 +7,7 @@ mod catalog;
 mod cli;
 mod configuration;
 mod console;
+mod copy;
 mod examples;
 mod executions;
 mod flow;

@@ -80,7 +80,10 @@ impl Rows {
                 }
                 let target = targets.get(at).copied().unwrap_or(Target::Single);
                 write(value, target, &mut out).map_err(|reason| {
-                    failed(Error::BadParameter(format!("a value {reason}")), Some(column))
+                    failed(
+                        Error::BadParameter(format!("a value {reason}")),
+                        Some(column),
+                    )
                 })?;
             }
             out.push(b'\n');
@@ -105,7 +108,9 @@ impl Rows {
         let end = rest.find(|c: char| !c.is_ascii_digit());
         let (number, rest) = rest.split_at(end.unwrap_or(rest.len()));
         // `, column age: "x"`
-        let named = rest.strip_prefix(", ").and_then(|rest| rest.split_once(' '));
+        let named = rest
+            .strip_prefix(", ")
+            .and_then(|rest| rest.split_once(' '));
         let columns = self.columns.iter();
         let column = named.and_then(|(_, rest)| {
             columns
@@ -182,7 +187,10 @@ mod tests {
         );
         for columns in [&[][..], &["a\0b"]] {
             let refused = rows(columns, Vec::new()).statement();
-            assert!(matches!(refused, Err(Error::BadParameter(_))), "{refused:?}");
+            assert!(
+                matches!(refused, Err(Error::BadParameter(_))),
+                "{refused:?}"
+            );
         }
     }
 

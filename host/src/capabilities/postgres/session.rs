@@ -346,7 +346,9 @@ impl Session {
         self.busy = false;
         let target = |column| found.get(column).map(|&oid| pool.types.target(oid));
         let targets = rows.columns.iter().map(|column| target(column));
-        Ok(targets.map(|found| found.unwrap_or(Target::Single)).collect())
+        Ok(targets
+            .map(|found| found.unwrap_or(Target::Single))
+            .collect())
     }
 
     async fn send(&mut self, rows: &Rows, statement: &str, text: &[u8]) -> Result<u64, CopyError> {
