@@ -9,6 +9,7 @@ mod cli;
 mod configuration;
 mod console;
 mod control;
+mod copy;
 mod examples;
 mod executions;
 mod flow;

@@ -9,6 +9,7 @@
 mod hostile;
 mod load;
 mod peer;
+mod rows;
 mod sandbox;
 mod server;
 mod step;
@@ -17,7 +18,7 @@ mod workers;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    const PARTS: [&str; 5] = ["sandbox", "workers", "server", "load", "hostile"];
+    const PARTS: [&str; 6] = ["sandbox", "workers", "rows", "server", "load", "hostile"];
     let asked: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = asked.iter().find(|part| !PARTS.contains(&part.as_str())) {
         anyhow::bail!(
@@ -33,6 +34,7 @@ async fn main() -> anyhow::Result<()> {
         match part {
             "sandbox" => sandbox::measure().await?,
             "workers" => workers::measure().await?,
+            "rows" => rows::measure().await?,
             "server" => server::measure().await?,
             "load" => load::measure().await?,
             _ => hostile::measure().await?,
