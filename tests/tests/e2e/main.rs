@@ -27,6 +27,7 @@ mod sandbox;
 mod secrets;
 mod service;
 mod service_http;
+mod sink;
 mod sql_text;
 mod tenants;
 mod tokens;
