@@ -14,6 +14,7 @@ mod methods;
 mod scope;
 pub mod sql;
 mod value;
+mod vocabulary;
 
 pub use compiled::Reference;
 pub use error::TemplateError;
@@ -46,5 +47,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;
