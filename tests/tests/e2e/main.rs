@@ -5,6 +5,7 @@ mod browser_login;
 mod builtin_tools;
 mod catalog;
 mod cli;
+mod compatibility;
 mod configuration;
 mod console;
 mod examples;
