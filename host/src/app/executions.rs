@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -17,8 +18,10 @@ use super::running::Place;
 use crate::access::Principal;
 use crate::admission::Admitted;
 use crate::api::answer::{Answer, Problem};
-use crate::engine::{Event, Execution, History, Lineage, Listener, Outcome};
-use crate::store::{Accepted, ExecutionRecord, Finished, NewExecution, RecordError};
+use crate::engine::{Event, Execution, History, Lineage, Listener, Outcome, Replay};
+use crate::store::{
+    Accepted, ExecutionRecord, ExecutionSummary, Finished, NewExecution, RecordError,
+};
 
 /// An execution that somebody wants.
 pub struct Wanted {
@@ -158,7 +161,7 @@ impl App {
             Accepted::Before { id } => {
                 drop(place);
                 let _ = told.send(id);
-                return self.replay(tenant, id).await;
+                return self.answer_again(tenant, id).await;
             }
         };
         let _ = told.send(id);
@@ -176,7 +179,7 @@ impl App {
     }
 
     /// The answer of the execution that the same request led to before.
-    async fn replay(&self, tenant: &str, id: Uuid) -> Result<Answer, Box<Problem>> {
+    async fn answer_again(&self, tenant: &str, id: Uuid) -> Result<Answer, Box<Problem>> {
         let record = self.ended(tenant, id).await?;
         Answer::of(record).map(Answer::replayed)
     }
@@ -284,6 +287,44 @@ impl App {
                 "the execution is to be cancelled, and has not ended yet",
             ))),
         }
+    }
+
+    /// Walks an execution that has ended once more, without running anything.
+    ///
+    /// # Errors
+    /// Its playbook or its record can't be read.
+    pub(crate) async fn replay(
+        &self,
+        tenant: &str,
+        record: ExecutionRecord,
+    ) -> Result<Replay, Box<Problem>> {
+        let unreadable = |_| Box::new(Problem::internal("the execution's record can't be read"));
+        let ExecutionSummary {
+            execution_id,
+            path,
+            version,
+            ..
+        } = &record.summary;
+        let plan = self.plan(tenant, path, *version).await?;
+        let payload = serde_json::from_str(record.payload.get()).map_err(unreadable)?;
+        let history = History::read(&record.events).map_err(unreadable)?;
+        let result = record.result.as_ref();
+        let result = result.map(|result| serde_json::from_str(result.get()));
+        let execution = Execution {
+            tenant: tenant.to_owned(),
+            id: *execution_id,
+            plan,
+            version: *version,
+            payload,
+            events: None,
+            history: Some(history),
+            cancel: CancellationToken::new(),
+            calls: Arc::new(self.clone()),
+            lineage: Lineage::default(),
+        };
+        let result = result.transpose().map_err(unreadable)?;
+        let engine = &self.inner.engine;
+        Ok(engine.replay(execution, &record.events, result).await)
     }
 
     /// Waits for the end of an execution.

@@ -411,15 +411,7 @@ impl Activity {
     ) -> (usize, Value, Done) {
         // A list of items that fail at once must not keep others waiting.
         tokio::task::yield_now().await;
-        let mut scope = self.scope.for_step();
-        scope.set(&each.element, value);
-        scope.set(
-            "loop",
-            &json!({
-                "index": at + 1, "index0": at, "length": total,
-                "first": at == 0, "last": at + 1 == total,
-            }),
-        );
+        let scope = item_scope(&self.scope, each, at, total, value);
         let before = self
             .past
             .attempts
@@ -436,6 +428,26 @@ impl Activity {
         // The walk hears as long as there are activities.
         let _ = self.updates.send(update);
     }
+}
+
+/// What the templates of one item of a loop see.
+pub(super) fn item_scope(
+    scope: &Scope,
+    each: &Loop,
+    at: usize,
+    total: usize,
+    value: &Value,
+) -> Scope {
+    let mut scope = scope.for_step();
+    scope.set(&each.element, value);
+    scope.set(
+        "loop",
+        &json!({
+            "index": at + 1, "index0": at, "length": total,
+            "first": at == 0, "last": at + 1 == total,
+        }),
+    );
+    scope
 }
 
 /// Entries of items' logs that are kept with the step; each item's own has them all.

@@ -20,13 +20,14 @@ use super::event::{Journal, milliseconds};
 use super::given::{Given, error_value};
 use super::history::{Finally, History, Past};
 use super::limits::{FINALLY_TIME, MAX_STEPS, too_many_steps};
-use super::step::{prepare, template_error};
+use super::replay::{self, Difference, Replay};
+use super::step::{prepare, render, template_error};
 use super::tokens::Tokens;
 use super::{Engine, Event, Execution, ExecutionLimits, Listener, Plan, StepRecord, merge};
 use crate::capabilities::log::Entry;
 use crate::playbook::{Action, Next, Step};
 use crate::sandbox::{ErrorCategory, StepError, Usage};
-use crate::store::{Finished, RecordError};
+use crate::store::{EventRecord, Finished, RecordError};
 use crate::template::Scope;
 
 /// What became of an execution.
@@ -85,6 +86,40 @@ pub(super) async fn run(engine: &Engine, mut execution: Execution) -> Result<Out
     walk.finish().await
 }
 
+/// Walks an execution that has ended once more, as its record says.
+pub(super) async fn replay(
+    engine: &Engine,
+    mut execution: Execution,
+    events: &[EventRecord],
+    result: Option<Value>,
+) -> Replay {
+    let history = execution.history.take();
+    let mut walk = Walk::new(engine, execution);
+    walk.replaying = true;
+    walk.tokens.start(walk.context.plan.start);
+    if let Some(history) = history {
+        walk.replay(history).await;
+    }
+    let steps = replay::compare(events, &walk.journal.take());
+    let differences: Vec<_> = match &walk.outcome.failure {
+        None => {
+            let now = walk.outcome.result.unwrap_or_default();
+            Difference::between("result", &result.unwrap_or_default(), &now)
+        }
+        Some(failure) if result.is_some() => {
+            Difference::between("error", &Value::Null, &json!(failure.error))
+        }
+        Some(_) => None,
+    }
+    .into_iter()
+    .collect();
+    Replay {
+        same: differences.is_empty() && steps.iter().all(|step| step.differences.is_empty()),
+        steps,
+        differences,
+    }
+}
+
 struct Walk {
     context: Arc<Context>,
     cancel: CancellationToken,
@@ -109,6 +144,8 @@ struct Walk {
     /// What it may take.
     time: Duration,
     in_finally: bool,
+    /// Nothing is run: what steps are given is kept.
+    replaying: bool,
 }
 
 struct Start {
@@ -168,6 +205,7 @@ impl Walk {
             deadline: Instant::now() + time,
             time,
             in_finally: false,
+            replaying: false,
         }
     }
 
@@ -369,7 +407,74 @@ impl Walk {
     async fn pass_on(&mut self) {
         while let Some(index) = self.next_step().await {
             self.tokens.run(index);
+            if self.replaying {
+                self.give_again(index);
+            }
         }
+    }
+
+    async fn replay(&mut self, history: History) {
+        let plan = Arc::clone(&self.context.plan);
+        for past in history.finished {
+            self.pass_on().await;
+            if !self.go_again(&plan, past) {
+                return;
+            }
+        }
+        self.pass_on().await;
+        self.tokens.stop();
+        self.give();
+        let Some(Finally { failure, finished }) = history.finally else {
+            return;
+        };
+        let (failure, result) = (failure, self.outcome.result.take());
+        self.enter_finally(failure.as_ref());
+        for past in finished {
+            let Some(index) = plan.playbook.step_index(&past.step) else {
+                continue;
+            };
+            self.give_again(index);
+            self.take_in(index, past.started_at, past.ended);
+            self.outcome.failure = None;
+        }
+        (self.outcome.failure, self.outcome.result) = (failure, result);
+    }
+
+    /// Keeps what a step would be given.
+    fn give_again(&mut self, index: usize) {
+        let plan = Arc::clone(&self.context.plan);
+        let step = &plan.playbook.steps[index];
+        let action = step.action.as_ref().expect("only tool steps start");
+        let scope = self.scope.for_step();
+        let Some(each) = &step.each else {
+            if let Ok(rendered) = render(&plan.playbook, step, action, &scope) {
+                let data = json!({"args": rendered.args});
+                self.journal.push("step_started", Some(&step.name), data);
+            }
+            return;
+        };
+        self.journal
+            .push("step_started", Some(&step.name), json!({}));
+        let Ok(Value::Array(items)) = each.collection.render(&scope) else {
+            return;
+        };
+        for (at, value) in items.iter().enumerate() {
+            let scope = activity::item_scope(&scope, each, at, items.len(), value);
+            if let Ok(rendered) = render(&plan.playbook, step, action, &scope) {
+                let data = replay::item_event(at, &rendered.args);
+                self.journal.push("item_finished", Some(&step.name), data);
+            }
+        }
+    }
+
+    /// The workflow has ended: the steps of `finally` see how.
+    fn enter_finally(&mut self, failure: Option<&Failure>) {
+        if let Some(failure) = failure {
+            let value = error_value(&failure.step, failure.tool.as_deref(), &failure.error);
+            self.scope.set("error", &value);
+        }
+        self.outcome.failure = None;
+        self.in_finally = true;
     }
 
     fn spawn(&mut self, start: Start) {
@@ -666,17 +771,13 @@ impl Walk {
         }
         let failure = self.outcome.failure.take();
         let result = self.outcome.result.take();
-        if let Some(failure) = &failure {
-            let value = error_value(&failure.step, failure.tool.as_deref(), &failure.error);
-            self.scope.set("error", &value);
-        }
+        self.enter_finally(failure.as_ref());
         if past.is_none() {
             let data = json!({"failure": failure});
             self.journal.push("finally_started", None, data);
         }
         let mut past = past.unwrap_or_default();
         let mut late = None;
-        self.in_finally = true;
         self.deadline = Instant::now() + FINALLY_TIME;
         for index in steps {
             let is_past = past

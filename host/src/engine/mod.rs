@@ -14,6 +14,7 @@ mod lineage;
 mod listener;
 mod plan;
 mod recorder;
+mod replay;
 mod retry;
 mod step;
 mod tokens;
@@ -34,11 +35,12 @@ pub use limits::ExecutionLimits;
 pub use listener::{Listener, Told};
 pub use plan::Plan;
 pub use recorder::Recorder;
+pub use replay::{Difference, Replay, ReplayedStep};
 
 use crate::grants::Grants;
 use crate::metrics::Metrics;
 use crate::sandbox::StepRunner;
-use crate::store::RecordError;
+use crate::store::{EventRecord, RecordError};
 use crate::tool::Toolset;
 
 /// Knows which tools there are.
@@ -130,6 +132,19 @@ impl Engine {
     pub async fn run(&self, execution: Execution) -> Result<Outcome, RecordError> {
         let watched = watched::Watched::new(&self.metrics, &execution);
         watched.run(execution::run(self, execution)).await
+    }
+}
+
+impl Engine {
+    /// Walks an execution that has ended once more, from its record: nothing is run.
+    /// `execution` has its history; `result` is what it gave.
+    pub async fn replay(
+        &self,
+        execution: Execution,
+        events: &[EventRecord],
+        result: Option<Value>,
+    ) -> Replay {
+        execution::replay(self, execution, events, result).await
     }
 }
 

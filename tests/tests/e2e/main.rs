@@ -3,11 +3,13 @@
 mod abandoned;
 mod browser_login;
 mod builtin_tools;
+mod calls;
 mod catalog;
 mod cli;
 mod compatibility;
 mod configuration;
 mod console;
+mod control;
 mod examples;
 mod executions;
 mod flow;

@@ -7,9 +7,9 @@
 
 use serde_json::{Map, Value};
 
-use super::cases::text;
 use super::scene::Scene;
 use crate::capabilities::postgres::{Answer, Call};
+use crate::cli::judge::text;
 use crate::wit::noetl::tool::postgres::{Column, DbError, DbValue, Error, ParameterValue, RowSet};
 use crate::yaml::{Node, Report, find};
 
