@@ -6,6 +6,7 @@ mod builtin_tools;
 mod calls;
 mod catalog;
 mod cli;
+mod compatibility;
 mod configuration;
 mod console;
 mod control;
