@@ -46,12 +46,7 @@ pub(super) struct Found {
 }
 
 /// Rewrites the tree.
-pub(super) fn rewrite(
-    tree: &mut Node,
-    file: &str,
-    tools: &Toolset,
-    source: &Source<'_>,
-) -> Found {
+pub(super) fn rewrite(tree: &mut Node, file: &str, tools: &Toolset, source: &Source<'_>) -> Found {
     let mut report = Report::new(file);
     let mut pass = Pass {
         tools,
@@ -173,10 +168,7 @@ impl Pass<'_> {
                 self.twice(&entry, key, &canonical, known.position);
                 continue;
             }
-            self.note(
-                entry.position,
-                format!("`{key}` is read as `{canonical}`"),
-            );
+            self.note(entry.position, format!("`{key}` is read as `{canonical}`"));
             metadata.push(entry);
         }
     }
