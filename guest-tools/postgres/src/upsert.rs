@@ -30,6 +30,9 @@ pub fn store(transaction: &Transaction, target: &Target, rows: &Rows<'_>) -> Res
     for (number, group) in groups.iter().enumerate() {
         stage.fill(transaction, number, group, rows)?;
     }
+    if !target.key.is_empty() {
+        transaction.query(&stage.keep_last(&target.key), &[])?;
+    }
     let mut stored = 0;
     for (number, group) in groups.iter().enumerate() {
         let insert = stage.insert(target, number, &group.columns);
@@ -128,10 +131,6 @@ impl Stage {
         if key.is_empty() {
             return format!("{sql} ORDER BY this.{row}");
         }
-        let same: Vec<String> = key
-            .iter()
-            .map(|key| format!("later.{0} = this.{0}", quoted(key)))
-            .collect();
         let set: Vec<String> = columns
             .iter()
             .filter(|column| !key.contains(column))
@@ -144,13 +143,29 @@ impl Stage {
         // In the order of the keys, so that steps which store the same rows at once
         // wait for each other and do not block each other.
         sql.push_str(&format!(
-            " AND NOT EXISTS (SELECT FROM {stage} AS later WHERE {} AND later.{row} > this.{row}) \
-             ORDER BY {} ON CONFLICT ({}) DO {act}",
-            same.join(" AND "),
+            " ORDER BY {} ON CONFLICT ({}) DO {act}",
             list(key, "this."),
             list(key, ""),
         ));
         sql
+    }
+
+    /// Leaves of the rows with the same key only the last one. NULL is like nothing
+    /// else, as it is for the table's constraint.
+    fn keep_last(&self, key: &[String]) -> String {
+        let stage = STAGE.join(".");
+        let row = quoted(&self.row);
+        let key: Vec<String> = key.iter().map(|key| quoted(key)).collect();
+        let same: Vec<String> = key
+            .iter()
+            .map(|key| format!("this.{key} = kept.{key}"))
+            .collect();
+        let (key, same) = (key.join(", "), same.join(" AND "));
+        format!(
+            "DELETE FROM {stage} AS this \
+             USING (SELECT {key}, max({row}) AS {row} FROM {stage} GROUP BY {key}) AS kept \
+             WHERE {same} AND this.{row} < kept.{row}"
+        )
     }
 }
 
@@ -163,4 +178,54 @@ fn qualified(name: &[String]) -> String {
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage() -> (Stage, Target) {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let stage = Stage {
+            row: "noetl_row".into(),
+            group: "noetl_group".into(),
+            columns: names(&["id", "A\"b"]),
+        };
+        let target = Target {
+            table: names(&["s", "t"]),
+            key: names(&["id"]),
+        };
+        (stage, target)
+    }
+
+    #[test]
+    fn the_temporary_table_has_the_types_of_the_target() {
+        let types = [["id", "integer"], ["other", "date"]];
+        let types = types.map(|pair| pair.map(str::to_owned));
+        assert_eq!(
+            stage().0.definition(&types),
+            "CREATE TEMPORARY TABLE pg_temp.noetl_rows (\"noetl_row\" int8, \"noetl_group\" int8, \
+             \"id\" integer, \"A\"\"b\" text) ON COMMIT DROP"
+        );
+    }
+
+    #[test]
+    fn a_row_whose_key_is_there_changes_its_other_columns() {
+        let (stage, mut target) = stage();
+        assert_eq!(
+            stage.insert(&target, 1, &stage.columns),
+            "INSERT INTO \"s\".\"t\" (\"id\", \"A\"\"b\") OVERRIDING SYSTEM VALUE \
+             SELECT this.\"id\", this.\"A\"\"b\" FROM pg_temp.noetl_rows AS this \
+             WHERE this.\"noetl_group\" = 1 ORDER BY this.\"id\" \
+             ON CONFLICT (\"id\") DO UPDATE SET \"A\"\"b\" = EXCLUDED.\"A\"\"b\""
+        );
+        let of_keys = stage.insert(&target, 0, &target.key);
+        assert!(
+            of_keys.ends_with("ON CONFLICT (\"id\") DO NOTHING"),
+            "{of_keys}"
+        );
+        target.key.clear();
+        let plain = stage.insert(&target, 0, &stage.columns);
+        assert!(plain.ends_with("ORDER BY this.\"noetl_row\""), "{plain}");
+    }
 }

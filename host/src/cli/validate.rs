@@ -14,6 +14,9 @@ pub struct Validate {
     /// Playbook files, or directories of them
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
+    /// Prints how each playbook was understood
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     components: ComponentsOption,
 }
@@ -28,6 +31,7 @@ impl Validate {
         let mut code = ExitCode::SUCCESS;
         for file in files::read_all(&self.paths)? {
             match crate::playbook::parse(&file.name, &file.text, &tools) {
+                Ok(playbook) if self.explain => terminal::out(playbook.explain().trim_end()),
                 Ok(playbook) => terminal::out(&format!("{}: ok ({})", file.name, playbook.path)),
                 Err(diagnostics) => {
                     terminal::note(&diagnostics.to_string());

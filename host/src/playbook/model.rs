@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
+use super::aliases::Note;
 use crate::limits::Setting;
 use crate::template::{SqlTemplate, Template, ValueTemplate};
 use crate::tool::Reference;
@@ -30,6 +31,8 @@ pub struct Playbook {
     pub steps: Vec<Step>,
     /// How many of the steps are those of `finally`.
     pub finally: usize,
+    /// What was written in other words than the language's own.
+    pub notes: Vec<Note>,
 }
 
 /// What an execution gives.

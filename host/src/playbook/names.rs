@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::read::is_identifier;
+use super::unsupported::{self, Place};
 use crate::template::{Reference, nearest};
 use crate::yaml::{Position, Report, Source};
 
@@ -31,7 +33,9 @@ pub(super) fn check(
                 return;
             }
             let locals = &used.locals;
-            if let Some((message, hint)) = fault(reference, locals, workload, variables, steps) {
+            let told = fault(reference, locals, workload, variables, steps)
+                .or_else(|| below(reference, used, steps));
+            if let Some((message, hint)) = told {
                 let at = source.locate(used.position, &used.content, reference.offset);
                 report.add(at, message).field(&used.field).hint(hint);
             }
@@ -99,6 +103,51 @@ fn fault(
     }
 }
 
+/// What `result` has, and in part every step.
+const RESULT: [&str; 4] = ["status", "data", "errors", "sink"];
+const ERROR: [&str; 7] = [
+    "category", "kind", "message", "code", "details", "step", "tool",
+];
+/// What a mapping of Python can be asked.
+const METHODS: [&str; 4] = ["get", "items", "keys", "values"];
+
+/// Whether what is read of a result is there: a name that never is would only be
+/// undefined, and a condition on it false for ever.
+fn below(reference: &Reference, used: &Use, steps: &[String]) -> Option<(String, String)> {
+    let root = reference.root.as_str();
+    let attribute = reference.attribute.as_deref()?;
+    if METHODS.contains(&attribute) || !is_identifier(attribute) {
+        return None;
+    }
+    let is_local = used.locals.iter().any(|local| local == root);
+    let is_step = !is_local && steps.iter().any(|step| step == root);
+    if is_step && attribute == "status" && used.step.as_deref() == Some(root) {
+        let in_next = used.field.starts_with("next");
+        return in_next.then(|| {
+            (
+                format!("`{root}` has not failed where its `next` is taken"),
+                "write what follows a failure in `on_error` of the step".to_owned(),
+            )
+        });
+    }
+    if is_local && root == "error" {
+        return (!ERROR.contains(&attribute)).then(|| {
+            (
+                format!("`error` has no `{attribute}`"),
+                format!("it has {}; an answer's status is its `code`", ERROR.join(", ")),
+            )
+        });
+    }
+    let is_known = RESULT.contains(&attribute) || (is_step && attribute == "error");
+    if is_known || !(is_step || (is_local && root == "result")) {
+        return None;
+    }
+    Some((
+        format!("`{root}` has no `{attribute}`"),
+        format!("what the tool gave is `{root}.data`: write `{root}.data.{attribute}`"),
+    ))
+}
+
 fn elsewhere(
     root: &str,
     locals: &[String],
@@ -114,9 +163,11 @@ fn elsewhere(
     }
     let names = ["workload", "vars", "result", "execution_id", "error"];
     let names = names.into_iter().chain(locals.iter().map(String::as_str));
-    match nearest(root, names.chain(steps.iter().map(String::as_str))) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "there are `workload`, `vars`, `result`, `execution_id` and the steps' names; \
+    let near = nearest(root, names.chain(steps.iter().map(String::as_str)));
+    match (near, unsupported::find(Place::Name, root)) {
+        (_, Some(row)) => format!("{}; {}", row.why, row.instead),
+        (Some(near), None) => format!("did you mean `{near}`?"),
+        (None, None) => "there are `workload`, `vars`, `result`, `execution_id` and the steps' names; \
                  a text needs quotes"
             .to_owned(),
     }

@@ -148,6 +148,7 @@ impl Reader<'_> {
             output,
             steps,
             finally,
+            notes: Vec::new(),
         })
     }
 

@@ -7,6 +7,7 @@
 //! Arguments name the parts to measure; without any, all are.
 
 mod hostile;
+mod language;
 mod load;
 mod peer;
 mod rows;
@@ -18,7 +19,9 @@ mod workers;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    const PARTS: [&str; 6] = ["sandbox", "workers", "rows", "server", "load", "hostile"];
+    const PARTS: [&str; 7] = [
+        "sandbox", "workers", "rows", "server", "language", "load", "hostile",
+    ];
     let asked: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = asked.iter().find(|part| !PARTS.contains(&part.as_str())) {
         anyhow::bail!(
@@ -36,6 +39,7 @@ async fn main() -> anyhow::Result<()> {
             "workers" => workers::measure().await?,
             "rows" => rows::measure().await?,
             "server" => server::measure().await?,
+            "language" => language::measure().await?,
             "load" => load::measure().await?,
             _ => hostile::measure().await?,
         }
