@@ -67,6 +67,7 @@ pub(super) fn rewrite(tree: &mut Node, file: &str, tools: &Toolset, source: &Sou
 
 /// Nobody reads more.
 const MAX_FAULTS: usize = 100;
+const MAX_NOTES: usize = 1000;
 
 impl Found {
     /// What was read, with what the pass found instead of what the reader says of the
@@ -178,6 +179,9 @@ impl Pass<'_> {
     }
 
     fn note(&mut self, position: Position, message: String) {
+        if self.notes.len() >= MAX_NOTES {
+            return;
+        }
         let note = Note {
             line: position.line,
             step: self.report.subject(),

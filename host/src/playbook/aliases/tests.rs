@@ -267,6 +267,10 @@ fn what_is_not_there_is_refused_once_with_what_to_write() {
             "selectattr",
         ),
         (python("    retry: {on_success: {while: x}}\n"), "vars"),
+        (
+            python("    retry: {when: '{{ error != None }}'}\n"),
+            "write `error is defined`",
+        ),
         (python("    assert: {expects: [a]}\n"), "is defined"),
         (
             python("    sink: {name: x, data: 1, tool: postgres, auth: pg, table: t}\n"),
@@ -287,7 +291,7 @@ fn what_is_not_there_is_refused_once_with_what_to_write() {
     }
     refused(
         "  - step: one\n    tool: postgres\n    auth: pg\n    query: SELECT 1\n    vars: {a: '{{ result.data.command_0.rows[0].x }}'}\n",
-        &["a.yaml:12:27:", "counted from 1", "command_1[0]"],
+        &["a.yaml:12:31:", "counted from 1", "command_1[0]"],
     );
 }
 
@@ -299,7 +303,7 @@ fn a_tools_own_fields_stay_its_own() {
     let playbook = parse("a.yaml", &text, &tools).unwrap();
     assert!(playbook.notes.is_empty(), "{:?}", playbook.notes);
     assert!(
-        playbook.explain().contains("with = {\"a\":1}"),
+        playbook.explain().contains("with = {a: 1}"),
         "{}",
         playbook.explain()
     );
@@ -326,7 +330,7 @@ fn an_explanation_tells_every_part_of_a_step() {
          sink: {tool: postgres, auth: pg, table: s.t, mode: upsert, key: id}\n    \
          vars: {kept: '{{ result.data }}'}\n    \
          next: [{when: '{{ vars.kept }}', then: [{step: two}]}, {step: end}]\n    on_error: [{step: two}]\n  \
-         - step: two\n    join: any\n    next: [{step: end}]\n  - step: end\n",
+         - step: two\n    next: [{step: end}]\n  - step: end\n",
     ))
     .explain();
     for part in [
@@ -342,8 +346,27 @@ fn an_explanation_tells_every_part_of_a_step() {
         "leads to two when {{ vars.kept }}",
         "else leads to end",
         "if it failed, leads to two",
-        "begins with the first step that leads here",
         "gives the result of the last step with a tool",
+    ] {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+}
+
+#[test]
+fn an_explanation_tells_of_joins_and_of_the_end() {
+    let text = with(
+        "  - step: one\n    next: [{step: a}, {step: b}]\n  - step: a\n    next: [{step: c}]\n  \
+         - step: b\n    next: [{step: c}]\n  - step: c\n    join: all\n    next: [{step: end}]\n  \
+         - step: end\n\
+         finally:\n  - step: last\n    tool: python\n    code: 'def main(): return 1'\n\
+         output: '{{ workload.n }}'\n",
+    );
+    let text = good(&text).explain();
+    for part in [
+        "leads to a and b",
+        "waits for all steps that lead here",
+        "at the end, however it came:\nlast (line",
+        "gives {{ workload.n }}",
     ] {
         assert!(text.contains(part), "{part}:\n{text}");
     }

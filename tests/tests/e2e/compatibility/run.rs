@@ -107,7 +107,7 @@ async fn command(server: &Server, name: &str, case: &Case, arguments: &[String])
     Seen {
         taken: output.status.success(),
         told: told.unwrap_or_default().to_owned(),
-        all: text(&output.stdout) + stderr.as_str(),
+        all: format!("{}{stderr}", text(&output.stdout)),
         status: None,
         body: Value::Null,
     }
