@@ -11,6 +11,7 @@ mod configuration;
 mod console;
 mod control;
 mod copy;
+mod example_playbooks;
 mod examples;
 mod executions;
 mod flow;
