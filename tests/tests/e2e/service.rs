@@ -182,7 +182,7 @@ workflow:
     vars:
       all: '{{ (vars.all or []) + [result.data] }}'
     next:
-      - when: "{{ vars.all | length > 1000 }}"
+      - when: '{{ vars.all | length > 1000 }}'
         then: [{step: end}]
       - step: more
   - step: end
