@@ -348,7 +348,7 @@ async fn few_rights_are_enough() {
     .await
     .expect("a role");
     sqlx::raw_sql(AssertSqlSafe(format!(
-        "GRANT INSERT (id, a), UPDATE (a), SELECT (id) ON t TO {name};
+        "GRANT INSERT (id, a), UPDATE (a), SELECT (id, a) ON t TO {name};
          GRANT INSERT, SELECT, UPDATE ON own TO {name};
          GRANT INSERT ON seen TO {name}"
     )))
