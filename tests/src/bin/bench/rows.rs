@@ -62,7 +62,8 @@ pub async fn measure() -> anyhow::Result<()> {
     let statement = |conflict: &str| {
         let text =
             format!("INSERT INTO t SELECT * FROM jsonb_populate_recordset(NULL::t, $1) {conflict}");
-        let document = json!({"document": json!(rows).to_string()});
+        let text_of_rows = serde_json::to_string(&rows).expect("rows are JSON");
+        let document = json!({"document": text_of_rows});
         let statements = json!([{"text": text, "params": [document]}]);
         let config = json!({"credential": "db", "statements": statements});
         postgres(config, json!({}))
