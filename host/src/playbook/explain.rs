@@ -57,10 +57,16 @@ impl Playbook {
         }
         said.extend(step.each.as_ref().map(each));
         said.extend(step.retry.as_ref().map(retry));
-        let may_take = step.timeout.map(|at_most| format!("may take {}", time(at_most)));
+        let may_take = step
+            .timeout
+            .map(|at_most| format!("may take {}", time(at_most)));
         said.extend(may_take);
         let asserts = step.asserts.iter();
-        said.extend(asserts.map(|assert| format!("fails unless {}", assert.condition.template.source().trim())));
+        said.extend(
+            asserts.map(|assert| {
+                format!("fails unless {}", assert.condition.template.source().trim())
+            }),
+        );
         said.extend(step.sink.as_ref().map(sink));
         let vars = step.vars.iter();
         said.extend(vars.map(|var| format!("sets vars.{} = {}", var.name, value(&var.template))));
@@ -73,7 +79,10 @@ impl Playbook {
         let names = |steps: &[usize]| match steps {
             [] => "nowhere".to_owned(),
             steps => {
-                let names: Vec<&str> = steps.iter().map(|&at| self.steps[at].name.as_str()).collect();
+                let names: Vec<&str> = steps
+                    .iter()
+                    .map(|&at| self.steps[at].name.as_str())
+                    .collect();
                 names.join(" and ")
             }
         };
@@ -82,9 +91,15 @@ impl Playbook {
             Next::All(steps) => vec![format!("{verb} {}", names(steps))],
             Next::Branches { branches, default } => {
                 let branches = branches.iter().enumerate().map(|(index, branch)| {
-                    let Branch { condition, then, .. } = branch;
+                    let Branch {
+                        condition, then, ..
+                    } = branch;
                     let or = if index == 0 { "" } else { "else " };
-                    format!("{or}{verb} {} when {}", names(then), condition.source().trim())
+                    format!(
+                        "{or}{verb} {} when {}",
+                        names(then),
+                        condition.source().trim()
+                    )
                 });
                 let default = format!("else {verb} {}", names(default));
                 branches.chain([default]).collect()
@@ -96,11 +111,15 @@ impl Playbook {
 /// The tool with what it is given.
 fn runs(action: &Action) -> Vec<String> {
     let of_task = action.task.as_ref();
-    let of_task = of_task.map_or_else(String::new, |task| format!(", the workbook's task `{task}`"));
+    let of_task = of_task.map_or_else(String::new, |task| {
+        format!(", the workbook's task `{task}`")
+    });
     let tool = &action.tool;
     let mut said = match &action.kind {
         ActionKind::Python { line, .. } => {
-            vec![format!("runs {tool}{of_task}: the code from line {line} on")]
+            vec![format!(
+                "runs {tool}{of_task}: the code from line {line} on"
+            )]
         }
         ActionKind::Postgres {
             credential, line, ..
@@ -109,15 +128,24 @@ fn runs(action: &Action) -> Vec<String> {
         )],
         ActionKind::Plugin { config, credential } => {
             let with = credential.as_ref();
-            let with = with.map_or_else(String::new, |(alias, _)| format!(", with the credential `{alias}`"));
+            let with = with.map_or_else(String::new, |(alias, _)| {
+                format!(", with the credential `{alias}`")
+            });
             let mut said = vec![format!("runs {tool}{of_task}{with}")];
             if let ValueTemplate::Map(fields) = config {
-                said.extend(fields.iter().map(|(name, field)| format!("{name} = {}", value(field))));
+                said.extend(
+                    fields
+                        .iter()
+                        .map(|(name, field)| format!("{name} = {}", value(field))),
+                );
             }
             said
         }
         ActionKind::Playbook { path, version, .. } => {
-            let version = version.map_or_else(|| "its latest version".to_owned(), |v| format!("version {v}"));
+            let version = version.map_or_else(
+                || "its latest version".to_owned(),
+                |v| format!("version {v}"),
+            );
             vec![format!("runs the playbook {}, {version}", path.source())]
         }
     };
@@ -157,7 +185,10 @@ fn retry(retry: &Retry) -> String {
     if retry.jitter {
         said.push_str(", each wait shortened by chance");
     }
-    let conditions = [("again when", &retry.retry_when), ("no more when", &retry.stop_when)];
+    let conditions = [
+        ("again when", &retry.retry_when),
+        ("no more when", &retry.stop_when),
+    ];
     for (when, condition) in conditions {
         if let Some(condition) = condition {
             let condition = condition.template.source().trim();
@@ -168,11 +199,17 @@ fn retry(retry: &Retry) -> String {
 }
 
 fn sink(sink: &Sink) -> String {
-    let rows = sink.rows.as_ref().map_or_else(|| "{{ result.data }}".to_owned(), value);
+    let rows = sink
+        .rows
+        .as_ref()
+        .map_or_else(|| "{{ result.data }}".to_owned(), value);
     let table = sink.table.join(".");
     let how = match sink.key.as_slice() {
         [] => format!("adds {rows} to the table {table}"),
-        key => format!("writes {rows} into the table {table}, over rows of the same {}", key.join(", ")),
+        key => format!(
+            "writes {rows} into the table {table}, over rows of the same {}",
+            key.join(", ")
+        ),
     };
     format!("{how}, with the credential `{}`", sink.credential)
 }
@@ -189,9 +226,11 @@ fn value(template: &ValueTemplate) -> String {
 fn written(template: &ValueTemplate) -> String {
     match template {
         ValueTemplate::Literal(value) => value.to_string(),
-        ValueTemplate::Text(template) => {
-            template.source().split_whitespace().collect::<Vec<_>>().join(" ")
-        }
+        ValueTemplate::Text(template) => template
+            .source()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
         ValueTemplate::List(items) => {
             let items: Vec<String> = items.iter().map(written).collect();
             format!("[{}]", items.join(", "))

@@ -134,7 +134,10 @@ fn below(reference: &Reference, used: &Use, steps: &[String]) -> Option<(String,
         return (!ERROR.contains(&attribute)).then(|| {
             (
                 format!("`error` has no `{attribute}`"),
-                format!("it has {}; an answer's status is its `code`", ERROR.join(", ")),
+                format!(
+                    "it has {}; an answer's status is its `code`",
+                    ERROR.join(", ")
+                ),
             )
         });
     }
@@ -167,8 +170,10 @@ fn elsewhere(
     match (near, unsupported::find(Place::Name, root)) {
         (_, Some(row)) => format!("{}; {}", row.why, row.instead),
         (Some(near), None) => format!("did you mean `{near}`?"),
-        (None, None) => "there are `workload`, `vars`, `result`, `execution_id` and the steps' names; \
+        (None, None) => {
+            "there are `workload`, `vars`, `result`, `execution_id` and the steps' names; \
                  a text needs quotes"
-            .to_owned(),
+                .to_owned()
+        }
     }
 }

@@ -504,24 +504,10 @@ fn mistakes_of_next() {
         "",
     );
     next(
-        "      - when: \"{{ vars.sub }}\"\n        step: upsert\n      - step: failed\n",
-        "step: upsert\n      - step: failed",
-        "leads on with `then`",
-        "then",
-    );
-    next(
         "      - step: upsert\n      - step: upsert\n      - step: failed\n",
         "      - step: upsert\n      - step: failed",
         "there twice",
         "",
-    );
-    next("      - failed\n", "- failed", "a mapping", "");
-    wrong(
-        "next:\n      - step: decode\n",
-        "next: decode\n",
-        "next: decode",
-        "must be a list",
-        "- step: decode",
     );
 }
 

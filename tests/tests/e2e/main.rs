@@ -1,6 +1,7 @@
 //! One program for all end-to-end tests: they share what takes long to link.
 
 mod abandoned;
+mod authors;
 mod browser_login;
 mod builtin_tools;
 mod calls;

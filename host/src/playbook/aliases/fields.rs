@@ -85,6 +85,32 @@ impl Pass<'_> {
             self.rename(entries, alias, canonical);
         }
         self.refuse_all(entries, Place::Retry, "retry.");
+        for entry in entries.iter() {
+            self.compared(entry);
+        }
+    }
+
+    /// `error != None`: without a failure there is no `error`, and what is undefined is
+    /// not `None`.
+    fn compared(&mut self, entry: &Entry) {
+        let Kind::Text(content) = &entry.value.kind else {
+            return;
+        };
+        for (operator, instead) in [("!=", "error is defined"), ("==", "error is not defined")] {
+            let written = ["None", "none", "null"].map(|none| format!("error {operator} {none}"));
+            let Some(written) = written.iter().find(|text| content.contains(text.as_str())) else {
+                continue;
+            };
+            let offset = content.find(written.as_str()).unwrap_or(0);
+            let at = self.source.locate(entry.value.position, content, offset);
+            self.report
+                .add(
+                    at,
+                    "an attempt that did not fail has no `error`, not one that is `None`",
+                )
+                .field(format!("retry.{}", entry.key))
+                .hint(format!("write `{instead}`"));
+        }
     }
 
     pub(super) fn sink(&mut self, entries: &mut Vec<Entry>) {

@@ -57,7 +57,10 @@ impl Pass<'_> {
             return;
         };
         let name = std::mem::take(name);
-        self.note(position, format!("`{name}` in `{key}` is read as `step: {name}`"));
+        self.note(
+            position,
+            format!("`{name}` in `{key}` is read as `step: {name}`"),
+        );
         let value = Node {
             position,
             kind: Kind::Text(name),
@@ -71,7 +74,10 @@ impl Pass<'_> {
             return;
         };
         let position = step.position;
-        self.note(position, "`step` beside `when` is read as its `then`".into());
+        self.note(
+            position,
+            "`step` beside `when` is read as its `then`".into(),
+        );
         let item = Node {
             position,
             kind: Kind::Map(vec![step]),

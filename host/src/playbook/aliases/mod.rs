@@ -46,12 +46,7 @@ pub(super) struct Found {
 }
 
 /// Rewrites the tree.
-pub(super) fn rewrite(
-    tree: &mut Node,
-    file: &str,
-    tools: &Toolset,
-    source: &Source<'_>,
-) -> Found {
+pub(super) fn rewrite(tree: &mut Node, file: &str, tools: &Toolset, source: &Source<'_>) -> Found {
     let mut report = Report::new(file);
     let mut pass = Pass {
         tools,
@@ -72,6 +67,7 @@ pub(super) fn rewrite(
 
 /// Nobody reads more.
 const MAX_FAULTS: usize = 100;
+const MAX_NOTES: usize = 1000;
 
 impl Found {
     /// What was read, with what the pass found instead of what the reader says of the
@@ -173,10 +169,7 @@ impl Pass<'_> {
                 self.twice(&entry, key, &canonical, known.position);
                 continue;
             }
-            self.note(
-                entry.position,
-                format!("`{key}` is read as `{canonical}`"),
-            );
+            self.note(entry.position, format!("`{key}` is read as `{canonical}`"));
             metadata.push(entry);
         }
     }
@@ -186,6 +179,9 @@ impl Pass<'_> {
     }
 
     fn note(&mut self, position: Position, message: String) {
+        if self.notes.len() >= MAX_NOTES {
+            return;
+        }
         let note = Note {
             line: position.line,
             step: self.report.subject(),

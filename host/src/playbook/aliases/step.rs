@@ -88,8 +88,8 @@ impl Pass<'_> {
 
     fn tool_of_type(&mut self, fields: &mut Vec<Entry>) {
         let tool = text(fields, "tool");
-        let is_plugin =
-            tool.is_some_and(|tool| !["python", "postgres", "workbook", "playbook"].contains(&tool));
+        let is_plugin = tool
+            .is_some_and(|tool| !["python", "postgres", "workbook", "playbook"].contains(&tool));
         if !is_plugin {
             self.rename(fields, "type", "tool");
         }

@@ -28,7 +28,11 @@ fn same(alias: &str, canonical: &str) -> Vec<String> {
         let lines = text.lines().filter(|line| !line.starts_with("  line "));
         let lines = lines.map(|line| {
             let words = line.split_whitespace();
-            let words = words.filter(|word| word.trim_matches(|c| "(),".contains(c)).parse::<usize>().is_err());
+            let words = words.filter(|word| {
+                word.trim_matches(|c| "(),".contains(c))
+                    .parse::<usize>()
+                    .is_err()
+            });
             words.collect::<Vec<_>>().join(" ")
         });
         lines.collect::<Vec<_>>()
@@ -55,8 +59,14 @@ const MAIN: &str = "def main(a): return a";
 
 #[test]
 fn a_steps_arguments_and_code_have_other_names() {
-    let canonical = format!("  - step: one\n    tool: python\n    code: '{MAIN}'\n    args: {{a: 1}}\n");
-    for (alias, canonical_name) in [("with", "args"), ("data", "args"), ("script", "code"), ("type", "tool")] {
+    let canonical =
+        format!("  - step: one\n    tool: python\n    code: '{MAIN}'\n    args: {{a: 1}}\n");
+    for (alias, canonical_name) in [
+        ("with", "args"),
+        ("data", "args"),
+        ("script", "code"),
+        ("type", "tool"),
+    ] {
         let text = canonical.replacen(&format!("{canonical_name}:"), &format!("{alias}:"), 1);
         let line = match canonical_name {
             "tool" => 9,
@@ -65,7 +75,9 @@ fn a_steps_arguments_and_code_have_other_names() {
         };
         assert_eq!(
             same(&text, &canonical),
-            [format!("line {line}: step `one`: `{alias}` is read as `{canonical_name}`")]
+            [format!(
+                "line {line}: step `one`: `{alias}` is read as `{canonical_name}`"
+            )]
         );
     }
 }
@@ -83,9 +95,15 @@ fn a_tool_can_be_an_object() {
 fn a_query_has_other_names_and_may_be_a_list_of_one() {
     let canonical = "  - step: one\n    tool: postgres\n    auth: pg\n    query: SELECT 1\n";
     for alias in ["script", "command", "commands", "queries", "sql"] {
-        same(&canonical.replacen("query:", &format!("{alias}:"), 1), canonical);
+        same(
+            &canonical.replacen("query:", &format!("{alias}:"), 1),
+            canonical,
+        );
     }
-    same(&canonical.replacen("query: SELECT 1", "commands: [SELECT 1]", 1), canonical);
+    same(
+        &canonical.replacen("query: SELECT 1", "commands: [SELECT 1]", 1),
+        canonical,
+    );
     refused(
         &canonical.replacen("query: SELECT 1", "queries: [SELECT 1, SELECT 2]", 1),
         &["a.yaml:11:", "one text", "query: |"],
@@ -101,16 +119,25 @@ fn a_credential_is_named_in_other_ways() {
         "{source: credential, key: pg}",
         "{credential: pg}",
     ] {
-        same(&canonical.replacen("auth: pg", &format!("auth: {auth}"), 1), canonical);
+        same(
+            &canonical.replacen("auth: pg", &format!("auth: {auth}"), 1),
+            canonical,
+        );
     }
     for (auth, says) in [
         ("'{{ workload.n }}'", "can't be a template"),
-        ("{type: postgres, key: '{{ workload.n }}'}", "can't be a template"),
+        (
+            "{type: postgres, key: '{{ workload.n }}'}",
+            "can't be a template",
+        ),
         ("{source: env, key: PG}", "store alone"),
         ("{pg: {type: postgres, key: pg}}", "one credential"),
         ("{type: postgres, password: x}", "sees a secret"),
     ] {
-        refused(&canonical.replacen("auth: pg", &format!("auth: {auth}"), 1), &[says]);
+        refused(
+            &canonical.replacen("auth: pg", &format!("auth: {auth}"), 1),
+            &[says],
+        );
     }
 }
 
@@ -137,7 +164,12 @@ fn a_way_can_be_written_short() {
     }
     refused(
         &step("[{step: two, args: {a: 1}}]"),
-        &["a.yaml:9:", "`args`", "hands nothing over", "in the step itself"],
+        &[
+            "a.yaml:9:",
+            "`args`",
+            "hands nothing over",
+            "in the step itself",
+        ],
     );
 }
 
@@ -159,13 +191,22 @@ fn loops_retries_and_sinks_have_other_words() {
 fn a_router_runs_nothing() {
     let end = "  - step: end\n";
     let canonical = format!("  - step: one\n    next: [{{step: end}}]\n{end}");
-    same(&format!("  - step: one\n    tool: router\n    next: [{{step: end}}]\n{end}    type: end\n"), &canonical);
+    same(
+        &format!(
+            "  - step: one\n    tool: router\n    next: [{{step: end}}]\n{end}    type: end\n"
+        ),
+        &canonical,
+    );
 }
 
 #[test]
 fn the_playbooks_own_fields_may_stand_outside_of_its_metadata() {
     let text = with("  - step: one\n    next: [{step: end}]\n  - step: end\n");
-    let text = text.replacen("metadata: {name: a, path: a}", "name: a\npath: b\nmetadata: {version: 1.0.0, labels: {x: y}}", 1);
+    let text = text.replacen(
+        "metadata: {name: a, path: a}",
+        "name: a\npath: b\nmetadata: {version: 1.0.0, labels: {x: y}}",
+        1,
+    );
     let playbook = good(&text);
     assert_eq!((playbook.name.as_str(), playbook.path.as_str()), ("a", "b"));
     let notes: Vec<_> = playbook.notes.iter().map(ToString::to_string).collect();
@@ -177,46 +218,95 @@ fn the_playbooks_own_fields_may_stand_outside_of_its_metadata() {
 fn a_word_and_its_alias_together_are_refused_with_both_lines() {
     refused(
         "  - step: one\n    tool: python\n    args: {a: 1}\n    code: 'def main(a): return a'\n    with: {a: 2}\n",
-        &["a.yaml:12:", "`with` means `args`", "line 10", "take `with` away"],
+        &[
+            "a.yaml:12:",
+            "`with` means `args`",
+            "line 10",
+            "take `with` away",
+        ],
     );
 }
 
 #[test]
 fn what_is_not_there_is_refused_once_with_what_to_write() {
-    let python = |more: &str| format!("  - step: one\n    tool: python\n    code: 'def main(): return 1'\n{more}");
+    let python = |more: &str| {
+        format!("  - step: one\n    tool: python\n    code: 'def main(): return 1'\n{more}")
+    };
     for (steps, says) in [
-        ("  - step: one\n    tool: duckdb\n    query: SELECT 1\n".to_owned(), "tool: postgres"),
-        ("  - step: one\n    tool: container\n    image: x\n".to_owned(), "starts no programs"),
-        ("  - step: one\n    tool: python\n    code_b64: eA==\n".to_owned(), "code: |"),
-        ("  - step: one\n    tool: python\n    script: {uri: x}\n".to_owned(), "code: |"),
-        ("  - step: one\n    tool: postgres\n    auth: pg\n    command_b64: eA==\n".to_owned(), "query: |"),
-        ("  - step: one\n    tool: postgres\n    db_host: x\n    query: SELECT 1\n".to_owned(), "auth: its_name"),
-        ("  - step: one\n    tool: http\n    endpoint: http://a\n    data: {a: 1}\n".to_owned(), "`params`"),
+        (
+            "  - step: one\n    tool: duckdb\n    query: SELECT 1\n".to_owned(),
+            "tool: postgres",
+        ),
+        (
+            "  - step: one\n    tool: container\n    image: x\n".to_owned(),
+            "starts no programs",
+        ),
+        (
+            "  - step: one\n    tool: python\n    code_b64: eA==\n".to_owned(),
+            "code: |",
+        ),
+        (
+            "  - step: one\n    tool: python\n    script: {uri: x}\n".to_owned(),
+            "code: |",
+        ),
+        (
+            "  - step: one\n    tool: postgres\n    auth: pg\n    command_b64: eA==\n".to_owned(),
+            "query: |",
+        ),
+        (
+            "  - step: one\n    tool: postgres\n    db_host: x\n    query: SELECT 1\n".to_owned(),
+            "auth: its_name",
+        ),
+        (
+            "  - step: one\n    tool: http\n    endpoint: http://a\n    data: {a: 1}\n".to_owned(),
+            "`params`",
+        ),
         (python("    case: [{when: x}]\n"), "on_error"),
-        (python("    loop: {collection: [1], element: x, where: x}\n"), "selectattr"),
+        (
+            python("    loop: {collection: [1], element: x, where: x}\n"),
+            "selectattr",
+        ),
         (python("    retry: {on_success: {while: x}}\n"), "vars"),
+        (
+            python("    retry: {when: '{{ error != None }}'}\n"),
+            "write `error is defined`",
+        ),
         (python("    assert: {expects: [a]}\n"), "is defined"),
-        (python("    sink: {name: x, data: 1, tool: postgres, auth: pg, table: t}\n"), "vars"),
+        (
+            python("    sink: {name: x, data: 1, tool: postgres, auth: pg, table: t}\n"),
+            "vars",
+        ),
         (python("    vars: {a: '{{ env.HOME }}'}\n"), "environment"),
         (python("    vars: {a: '{{ this.data }}'}\n"), "result.data"),
-        (python("    vars: {a: '{{ result.total }}'}\n"), "result.data.total"),
-        (python("    next: [{when: \"{{ one.status == 'error' }}\", then: [{step: one}]}]\n"), "on_error"),
+        (
+            python("    vars: {a: '{{ result.total }}'}\n"),
+            "result.data.total",
+        ),
+        (
+            python("    next: [{when: \"{{ one.status == 'error' }}\", then: [{step: one}]}]\n"),
+            "on_error",
+        ),
     ] {
         refused(&steps, &[says]);
     }
     refused(
         "  - step: one\n    tool: postgres\n    auth: pg\n    query: SELECT 1\n    vars: {a: '{{ result.data.command_0.rows[0].x }}'}\n",
-        &["a.yaml:12:27:", "counted from 1", "command_1[0]"],
+        &["a.yaml:12:31:", "counted from 1", "command_1[0]"],
     );
 }
 
 #[test]
 fn a_tools_own_fields_stay_its_own() {
     let tools = Toolset::named(["acme/mail"]);
-    let text = with("  - step: one\n    tool: acme/mail\n    with: {a: 1}\n    data: x\n    type: y\n");
+    let text =
+        with("  - step: one\n    tool: acme/mail\n    with: {a: 1}\n    data: x\n    type: y\n");
     let playbook = parse("a.yaml", &text, &tools).unwrap();
     assert!(playbook.notes.is_empty(), "{:?}", playbook.notes);
-    assert!(playbook.explain().contains("with = {\"a\":1}"), "{}", playbook.explain());
+    assert!(
+        playbook.explain().contains("with = {a: 1}"),
+        "{}",
+        playbook.explain()
+    );
 }
 
 #[test]
@@ -224,7 +314,11 @@ fn code_with_templates_is_noted() {
     let playbook = good(&with(
         "  - step: one\n    tool: python\n    code: |\n      def main():\n        return '{{ workload.n }}'\n",
     ));
-    assert!(playbook.notes[0].to_string().contains("through `args`"), "{:?}", playbook.notes);
+    assert!(
+        playbook.notes[0].to_string().contains("through `args`"),
+        "{:?}",
+        playbook.notes
+    );
 }
 
 #[test]
@@ -236,7 +330,7 @@ fn an_explanation_tells_every_part_of_a_step() {
          sink: {tool: postgres, auth: pg, table: s.t, mode: upsert, key: id}\n    \
          vars: {kept: '{{ result.data }}'}\n    \
          next: [{when: '{{ vars.kept }}', then: [{step: two}]}, {step: end}]\n    on_error: [{step: two}]\n  \
-         - step: two\n    join: any\n    next: [{step: end}]\n  - step: end\n",
+         - step: two\n    next: [{step: end}]\n  - step: end\n",
     ))
     .explain();
     for part in [
@@ -252,8 +346,27 @@ fn an_explanation_tells_every_part_of_a_step() {
         "leads to two when {{ vars.kept }}",
         "else leads to end",
         "if it failed, leads to two",
-        "begins with the first step that leads here",
         "gives the result of the last step with a tool",
+    ] {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+}
+
+#[test]
+fn an_explanation_tells_of_joins_and_of_the_end() {
+    let text = with(
+        "  - step: one\n    next: [{step: a}, {step: b}]\n  - step: a\n    next: [{step: c}]\n  \
+         - step: b\n    next: [{step: c}]\n  - step: c\n    join: all\n    next: [{step: end}]\n  \
+         - step: end\n\
+         finally:\n  - step: last\n    tool: python\n    code: 'def main(): return 1'\n\
+         output: '{{ workload.n }}'\n",
+    );
+    let text = good(&text).explain();
+    for part in [
+        "leads to a and b",
+        "waits for all steps that lead here",
+        "at the end, however it came:\nlast (line",
+        "gives {{ workload.n }}",
     ] {
         assert!(text.contains(part), "{part}:\n{text}");
     }

@@ -2,6 +2,8 @@
 //! from 0, and keeps their rows one level deeper, so that such a template would silently
 //! find nothing.
 
+use std::collections::HashSet;
+
 use super::{Pass, text};
 use crate::yaml::{Entry, Kind, Node, find};
 
@@ -22,7 +24,7 @@ impl Pass<'_> {
             }
             _ => false,
         };
-        let sql: Vec<&str> = steps
+        let sql: HashSet<&str> = steps
             .iter()
             .filter(|step| is_sql(step))
             .filter_map(|step| text(step, "step"))
@@ -30,17 +32,18 @@ impl Pass<'_> {
         if sql.is_empty() {
             return;
         }
+        let mut with_own = sql.clone();
+        with_own.insert("result");
         for step in &steps {
-            let own = is_sql(step).then_some("result");
-            let roots: Vec<&str> = sql.iter().copied().chain(own).collect();
+            let roots = if is_sql(step) { &with_own } else { &sql };
             self.report.about(text(step, "step"));
             for entry in step.iter().filter(|entry| entry.key != "code") {
-                self.text(&entry.value, &entry.key, &roots);
+                self.text(&entry.value, &entry.key, roots);
             }
         }
     }
 
-    fn text(&mut self, node: &Node, field: &str, roots: &[&str]) {
+    fn text(&mut self, node: &Node, field: &str, roots: &HashSet<&str>) {
         match &node.kind {
             Kind::Text(content) => {
                 if let Some((at, message, hint)) = fault(content, roots) {
@@ -64,37 +67,39 @@ impl Pass<'_> {
 }
 
 /// The first place in a text where such a result is read.
-fn fault(content: &str, roots: &[&str]) -> Option<(usize, String, String)> {
+fn fault(content: &str, roots: &HashSet<&str>) -> Option<(usize, String, String)> {
     for (at, _) in content.match_indices("command_") {
-        let before = &content[..at];
-        let before = before.strip_suffix("data.").unwrap_or(before);
-        let is_result = roots.iter().any(|root| {
-            before
-                .strip_suffix('.')
-                .and_then(|before| before.strip_suffix(root))
-                .is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
-        });
-        if !is_result {
+        let Some(before) = content[..at].strip_suffix('.') else {
+            continue;
+        };
+        let before = before.strip_suffix(".data").unwrap_or(before);
+        let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+        let root = before.rsplit(|c| !is_part(c)).next();
+        if !root.is_some_and(|root| roots.contains(root)) {
             continue;
         }
         let rest = &content[at + "command_".len()..];
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, after) = rest.split_at(digits);
-        let rows = after.starts_with(".rows");
-        return match number {
-            "" => continue,
-            "0" => Some((
-                at,
-                "statements are counted from 1, and their rows are lists".to_owned(),
-                "write `command_1[0].column` for the first row of the first statement".to_owned(),
-            )),
-            _ if rows => Some((
-                at,
-                format!("`command_{number}` is the list of the statement's rows"),
-                format!("write `command_{number}[0].column` for its first row"),
-            )),
-            _ => continue,
-        };
+        match number {
+            "" => {}
+            "0" => {
+                return Some((
+                    at,
+                    "statements are counted from 1, and their rows are lists".to_owned(),
+                    "write `command_1[0].column` for the first row of the first statement"
+                        .to_owned(),
+                ));
+            }
+            _ if after.starts_with(".rows") => {
+                return Some((
+                    at,
+                    format!("`command_{number}` is the list of the statement's rows"),
+                    format!("write `command_{number}[0].column` for its first row"),
+                ));
+            }
+            _ => {}
+        }
     }
     None
 }

@@ -6,7 +6,8 @@ use noetl::tool::Toolset;
 use noetl_tests::Server;
 use serde_json::json;
 
-use crate::load::{mib, processes};
+use crate::hostile::processes;
+use crate::load::mib;
 use crate::step::private_bytes;
 use crate::table::{median, row, times};
 
@@ -21,7 +22,10 @@ pub async fn measure() -> anyhow::Result<()> {
     row(
         "read and check a playbook of 1,000 steps",
         &parsed,
-        &format!("{} KiB, each with a template and a branch", text.len() / 1024),
+        &format!(
+            "{} KiB, each with a template and a branch",
+            text.len() / 1024
+        ),
     );
 
     let server = Server::start().await;

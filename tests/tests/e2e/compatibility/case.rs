@@ -97,7 +97,10 @@ pub fn all() -> Vec<(String, Case)> {
             || case.result.is_some()
             || case.steps.is_some()
             || !case.says.is_empty();
-        assert!(checked && (!refused || case.status.is_some() || !case.says.is_empty()), "{name} checks nothing");
+        assert!(
+            checked && (!refused || case.status.is_some() || !case.says.is_empty()),
+            "{name} checks nothing"
+        );
         (name.into_owned(), case)
     };
     files.into_iter().map(read).collect()

@@ -47,8 +47,11 @@ pub fn document(all: &[(String, Case, Seen)]) -> String {
     }
     row("All", None);
     for (group, title) in GROUPS {
-        write!(text, "\n## {title}\n\n| Construct | Here | | Source |\n|---|---|---|---|\n")
-            .expect("a text takes all");
+        write!(
+            text,
+            "\n## {title}\n\n| Construct | Here | | Source |\n|---|---|---|---|\n"
+        )
+        .expect("a text takes all");
         let of_group = all.iter().filter(|(_, case, _)| case.group == group);
         for (name, case, seen) in of_group {
             let construct = cell(&case.construct);
@@ -83,5 +86,7 @@ fn source(source: &str) -> String {
 
 /// What a cell of a table can hold.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
+    text.replace('|', "\\|")
+        .replace('\n', " ")
+        .replace('<', "&lt;")
 }

@@ -57,9 +57,15 @@ pub async fn run(server: &Server, api: &str, name: &str, case: &Case) -> Seen {
         return Seen::of(reply);
     }
     let payload = case.payload.clone().unwrap_or_else(|| json!({}));
-    let payload = payload.to_string().replace("\"API\"", &json!(api).to_string());
+    let payload = payload
+        .to_string()
+        .replace("\"API\"", &json!(api).to_string());
     let payload = serde_json::from_str(&payload).expect("it is JSON as before");
-    Seen::of(server.execute(&format!("compatibility/{name}"), payload).await)
+    Seen::of(
+        server
+            .execute(&format!("compatibility/{name}"), payload)
+            .await,
+    )
 }
 
 async fn requested(server: &Server, name: &str, case: &Case, request: &Request) -> Seen {
@@ -86,7 +92,9 @@ async fn command(server: &Server, name: &str, case: &Case, arguments: &[String])
         }
     }
     let file = file.to_str().expect("a text");
-    let arguments = arguments.iter().map(|argument| argument.replace("{file}", file));
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.replace("{file}", file));
     let output = noetl()
         .args(arguments)
         .env("NOETL_SERVER", &server.url)
@@ -99,7 +107,7 @@ async fn command(server: &Server, name: &str, case: &Case, arguments: &[String])
     Seen {
         taken: output.status.success(),
         told: told.unwrap_or_default().to_owned(),
-        all: text(&output.stdout) + &stderr,
+        all: format!("{}{stderr}", text(&output.stdout)),
         status: None,
         body: Value::Null,
     }
@@ -119,7 +127,10 @@ pub fn faults(case: &Case, seen: &Seen) -> Vec<String> {
     if !taken {
         faults.push(format!("it is not so that it is {:?}", case.expect));
     }
-    let holds = case.result.as_ref().is_none_or(|result| within(result, &seen.body));
+    let holds = case
+        .result
+        .as_ref()
+        .is_none_or(|result| within(result, &seen.body));
     if !holds {
         faults.push("the answer has not the members that are expected".to_owned());
     }
@@ -129,7 +140,10 @@ pub fn faults(case: &Case, seen: &Seen) -> Vec<String> {
     }
     // As a member of JSON a quotation mark is told with a backslash before it.
     let told = seen.all.replace("\\\"", "\"");
-    let missing = case.says.iter().filter(|part| !told.contains(part.as_str()));
+    let missing = case
+        .says
+        .iter()
+        .filter(|part| !told.contains(part.as_str()));
     faults.extend(missing.map(|part| format!("it does not say: {part}")));
     if !faults.is_empty() {
         faults.push(format!("seen: {:?} {}", seen.status, seen.all));
