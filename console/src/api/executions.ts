@@ -1,5 +1,5 @@
 import { query, request, requestWithHeaders } from "./client";
-import type { Execution, ExecutionSummary } from "./types";
+import type { Execution, ExecutionSummary, Replay } from "./types";
 
 export interface ExecutionFilter {
   status: string[];
@@ -27,6 +27,14 @@ export const eventsOf = (id: string) => `${one(id)}/events`;
 
 export const getExecution = (id: string, signal?: AbortSignal) =>
   request<Execution>("GET", one(id), { signal });
+
+/** Walks an execution that has ended once more from its record. */
+export const getReplay = (id: string, signal?: AbortSignal) =>
+  request<Replay>("GET", `${one(id)}/replay`, { signal });
+
+/** The executions that an execution has called, the newest first. */
+export const listCalled = (parent: string, cursor: string | null, signal?: AbortSignal) =>
+  request<ExecutionPage>("GET", `executions${query({ parent, limit: PAGE, cursor })}`, { signal });
 
 export const cancelExecution = (id: string) => request<unknown>("POST", `${one(id)}/cancel`);
 
