@@ -14,7 +14,7 @@ use super::extract::{Path, Query};
 use super::openapi::ProblemDocument;
 use crate::access::{Principal, Role};
 use crate::app::{App, File, RegisterError, Registered, Validated};
-use crate::playbook::{ActionKind, Join, Next, OnRestart, Playbook, Step};
+use crate::playbook::{ActionKind, Join, Next, OnRestart, Playbook};
 use crate::store::{CatalogEntry, Page, PlaybookVersion, StoredPlaybook};
 
 /// Several playbooks.

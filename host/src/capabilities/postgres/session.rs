@@ -345,7 +345,7 @@ impl Session {
         };
         self.busy = false;
         let target = |column| found.get(column).map(|&oid| pool.types.target(oid));
-        let targets = rows.columns.iter().map(|column| target(column));
+        let targets = rows.columns.iter().map(target);
         Ok(targets
             .map(|found| found.unwrap_or(Target::Single))
             .collect())
