@@ -92,7 +92,7 @@ test("attempts, items and rows belong to one run", () => {
 
 test("events in words", () => {
   assert.deepEqual([1, 3, 4, 5, 10, 11].map((n) => said(EVENTS[n]!)), [
-    "each started, for 2 items", "each, item 1: attempt 1 is made again", "each, item 1: success",
+    "each started, for 2 items", "each, item 2: attempt 1 is made again", "each, item 2: success",
     "each: success, leads to pay", "The workflow ended, finally begins", "The execution ended: success",
   ]);
   assert.equal(said({ seq: 1, at: at(0), event: "unheard_of", data: null }), "unheard_of");

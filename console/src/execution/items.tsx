@@ -21,7 +21,7 @@ export function Attempts({ attempts }: { attempts: Attempt[] }) {
       <ol class="plain-list">
         {attempts.slice(0, shown).map((attempt, i) => (
           <li key={i}>
-            {attempt.index !== null && <>Item {attempt.index}, </>}attempt {attempt.attempt}:{" "}
+            {attempt.index !== null && <>Item {attempt.index + 1}, </>}attempt {attempt.attempt}:{" "}
             {attempt.error
               ? <><b>{brief(attempt.error.kind ?? attempt.error.category, 60)}</b> <MaskedText text={attempt.error.message} limit={300} /></>
               : "not what was wanted"}
@@ -54,7 +54,7 @@ function ItemView({ item, place }: { item: Item; place: PlaybookPlace | null }) 
   return (
     <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
-        Item {item.index} <StatusBadge status={item.status} small />{" "}
+        Item {item.index + 1} <StatusBadge status={item.status} small />{" "}
         <span class="quiet">{duration(item.duration_ms)}{item.attempts > 1 && `, ${item.attempts} attempts`}</span>
       </summary>
       {open && (

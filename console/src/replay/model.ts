@@ -63,10 +63,10 @@ export function said({ event, step, data }: ExecutionEvent): string {
     case "step_started":
       return `${step} started${typeof data?.items === "number" ? `, for ${plural(data.items, "item")}` : ""}`;
     case "attempt_failed": {
-      const item = typeof data?.index === "number" ? `, item ${data.index}` : "";
+      const item = typeof data?.index === "number" ? `, item ${data.index + 1}` : "";
       return `${step}${item}: attempt ${of("attempt")} is made again`;
     }
-    case "item_finished": return `${step}, item ${of("index")}: ${of("status")}`;
+    case "item_finished": return `${step}, item ${Number(data?.index) + 1}: ${of("status")}`;
     case "step_finished": {
       const next = Array.isArray(data?.next) && data.next.length > 0 ? `, leads to ${data.next.join(", ")}` : "";
       return `${step}: ${of("status")}${next}`;
