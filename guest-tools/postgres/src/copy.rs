@@ -42,7 +42,7 @@ fn store(credential: &str, target: &Target, rows: &Rows<'_>) -> Result<u64, Erro
     for key in &target.key {
         if let Some(row) = rows.lacking(key) {
             return Err(Error::invalid_input(format!(
-                "row {}: it has no `{key}`, which is in the key",
+                "row {} has no `{key}`, which is in the key",
                 row + 1
             )));
         }
@@ -243,7 +243,7 @@ mod tests {
         let refused = host.run(Tool, config(&["id"]), args).unwrap_err();
         assert_eq!(
             refused,
-            Error::invalid_input("row 2: it has no `id`, which is in the key")
+            Error::invalid_input("row 2 has no `id`, which is in the key")
         );
         assert!(host.opened().is_empty());
     }

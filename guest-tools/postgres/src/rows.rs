@@ -4,12 +4,14 @@
 //! Values stay JSON texts until they are sent, so that no number is changed on its
 //! way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
 use noetl_tool::Error;
 use noetl_tool::postgres::ParameterValue;
-use noetl_tool::serde::de::{Deserializer, MapAccess, Visitor};
+use noetl_tool::serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use noetl_tool::serde_json::{self, value::RawValue};
 
 /// What the rows' fields are called, in the order in which they first appear.
@@ -20,7 +22,7 @@ struct Columns {
 }
 
 /// The step's rows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rows<'a> {
     columns: Columns,
     /// Each with the numbers of its columns, in their order.
@@ -38,37 +40,20 @@ pub struct Group {
 impl<'a> Rows<'a> {
     /// Reads `{"rows": …}`.
     pub fn read(args: &'a RawValue) -> Result<Self, Error> {
-        let args: BTreeMap<String, &'a RawValue> = serde_json::from_str(args.get())?;
-        let Some(&given) = args.get("rows") else {
-            return Err(Error::invalid_input("args: `rows` is missing"));
-        };
-        let list: Vec<&'a RawValue> = match kind(given) {
-            "list" => serde_json::from_str(given.get())?,
-            "object" => vec![given],
-            kind => {
-                return Err(Error::invalid_input(format!(
-                    "rows: expected a list of objects or one object, and it is {}",
-                    a(kind)
-                )));
+        let mut rows = Self::default();
+        let mut reader = serde_json::Deserializer::from_str(args.get());
+        match reader.deserialize_map(Args(&mut rows)) {
+            Ok(()) => Ok(rows),
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                // A place in a text that nobody has written.
+                let end = format!(" at line {line} column {column}");
+                let message = error.to_string();
+                Err(Error::invalid_input(
+                    message.strip_suffix(&end).unwrap_or(&message),
+                ))
             }
-        };
-        let mut columns = Columns::default();
-        let mut rows = Vec::with_capacity(list.len());
-        for (index, item) in list.into_iter().enumerate() {
-            let bad = |why: String| Error::invalid_input(format!("row {}: {why}", index + 1));
-            if kind(item) != "object" {
-                let why = format!("expected an object, and it is {}", a(kind(item)));
-                return Err(bad(why));
-            }
-            let mut reader = serde_json::Deserializer::from_str(item.get());
-            let mut row = reader.deserialize_map(&mut columns)?;
-            if row.is_empty() {
-                return Err(bad("it has no columns".into()));
-            }
-            row.sort_by_key(|(column, _)| *column);
-            rows.push(row);
         }
-        Ok(Self { columns, rows })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -93,15 +78,18 @@ impl<'a> Rows<'a> {
         let mut groups: Vec<Group> = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
             let columns: Vec<usize> = row.iter().map(|(column, _)| *column).collect();
-            let name = |&column: &usize| self.columns.names[column].clone();
-            let names = columns.iter().map(name).collect();
-            let group = *known.entry(columns).or_insert_with(|| {
-                groups.push(Group {
-                    columns: names,
-                    rows: Vec::new(),
-                });
-                groups.len() - 1
-            });
+            let group = match known.get(&columns) {
+                Some(&group) => group,
+                None => {
+                    let name = |&column: &usize| self.columns.names[column].clone();
+                    groups.push(Group {
+                        columns: columns.iter().map(name).collect(),
+                        rows: Vec::new(),
+                    });
+                    known.insert(columns, groups.len() - 1);
+                    groups.len() - 1
+                }
+            };
             groups[group].rows.push(index);
         }
         groups
@@ -124,62 +112,139 @@ impl<'a> Rows<'a> {
 
 fn parameter(value: &RawValue) -> ParameterValue {
     let text = value.get();
-    match kind(value) {
-        "null" => ParameterValue::Null,
-        "boolean" => ParameterValue::Boolean(text == "true"),
-        "number" => ParameterValue::Numeric(text.to_owned()),
-        "text" => ParameterValue::Literal(
+    match text.as_bytes()[0] {
+        b'n' => ParameterValue::Null,
+        b't' | b'f' => ParameterValue::Boolean(text == "true"),
+        b'"' => ParameterValue::Literal(
             serde_json::from_str(text).expect("the host sends no half of a surrogate pair"),
         ),
-        _ => ParameterValue::Document(text.to_owned()),
-    }
-}
-
-fn kind(value: &RawValue) -> &'static str {
-    match value.get().as_bytes().first() {
-        Some(b'n') => "null",
-        Some(b't' | b'f') => "boolean",
-        Some(b'"') => "text",
-        Some(b'[') => "list",
-        Some(b'{') => "object",
-        _ => "number",
-    }
-}
-
-fn a(kind: &str) -> String {
-    match kind {
-        "null" => kind.into(),
-        "object" => "an object".into(),
-        kind => format!("a {kind}"),
-    }
-}
-
-/// Reads one row.
-impl<'de> Visitor<'de> for &mut Columns {
-    type Value = Vec<(usize, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of columns and values")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut row = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
-            row.push((self.number(name), map.next_value()?));
-        }
-        Ok(row)
+        b'[' | b'{' => ParameterValue::Document(text.to_owned()),
+        _ => ParameterValue::Numeric(text.to_owned()),
     }
 }
 
 impl Columns {
-    fn number(&mut self, name: String) -> usize {
-        if let Some(&number) = self.numbers.get(&name) {
+    fn number(&mut self, name: &str) -> usize {
+        if let Some(&number) = self.numbers.get(name) {
             return number;
         }
         let number = self.names.len();
-        self.names.push(name.clone());
-        self.numbers.insert(name, number);
+        self.names.push(name.to_owned());
+        self.numbers.insert(name.to_owned(), number);
         number
+    }
+}
+
+/// Reads the arguments.
+struct Args<'r, 'a>(&'r mut Rows<'a>);
+
+impl<'a> Visitor<'a> for Args<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("arguments")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut args: A) -> Result<(), A::Error> {
+        let mut found = false;
+        while let Some(name) = args.next_key::<String>()? {
+            if name == "rows" {
+                found = true;
+                args.next_value_seed(List(self.0))?;
+            } else {
+                args.next_value::<IgnoredAny>()?;
+            }
+        }
+        match found {
+            true => Ok(()),
+            false => Err(A::Error::missing_field("rows")),
+        }
+    }
+}
+
+/// Reads `rows`.
+struct List<'r, 'a>(&'r mut Rows<'a>);
+
+impl<'a> DeserializeSeed<'a> for List<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for List<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`rows` to be a list of objects or one object")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Row(self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, row: A) -> Result<(), A::Error> {
+        Row(self.0).visit_map(row)
+    }
+}
+
+/// Reads one row.
+struct Row<'r, 'a>(&'r mut Rows<'a>);
+
+impl<'a> DeserializeSeed<'a> for Row<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Row<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.0.rows.len() + 1;
+        write!(f, "row {number} to be an object of columns and values")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Rows { columns, rows } = self.0;
+        let mut row = Vec::new();
+        while let Some(number) = map.next_key_seed(Name(columns))? {
+            row.push((number, map.next_value()?));
+        }
+        if row.is_empty() {
+            let number = rows.len() + 1;
+            return Err(A::Error::custom(format!("row {number} has no columns")));
+        }
+        row.sort_by_key(|(column, _)| *column);
+        rows.push(row);
+        Ok(())
+    }
+}
+
+/// Reads a field's name, as the number of a column.
+struct Name<'c>(&'c mut Columns);
+
+impl<'a> DeserializeSeed<'a> for Name<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<usize, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a column")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<usize, E> {
+        Ok(self.0.number(name))
     }
 }
 
@@ -243,13 +308,13 @@ mod tests {
         let refused = |rows| Rows::read(&args(rows)).unwrap_err().to_string();
         assert_eq!(
             refused("null"),
-            "rows: expected a list of objects or one object, and it is null"
+            "invalid type: null, expected `rows` to be a list of objects or one object"
         );
         assert_eq!(
             refused(r#"[{"a": 1}, "x"]"#),
-            "row 2: expected an object, and it is a text"
+            "invalid type: string \"x\", expected row 2 to be an object of columns and values"
         );
-        assert_eq!(refused("[{}]"), "row 1: it has no columns");
+        assert_eq!(refused("[{}]"), "row 1 has no columns");
         assert!(Rows::read(&args("[]")).unwrap().is_empty());
     }
 }

