@@ -10,7 +10,7 @@ const summary = (id: string, part: Partial<ExecutionSummary> = {}): ExecutionSum
   parent_step: null, resumed: 0, error: null, step_count: 0, ...part,
 });
 const ids = (list: ExecutionSummary[]) => list.map((each) => each.execution_id);
-const ALL = { status: [], path: "", since: null, until: null };
+const ALL = { status: [], path: "", since: null, until: null, parent: null };
 
 test("pages and news make one list, newest first, each execution once", () => {
   const first = [summary("5"), summary("4")];
@@ -38,6 +38,8 @@ test("an execution that fits no more leaves the filtered list", () => {
 test("filters of path and time", () => {
   assert.ok(matches({ ...ALL, path: "a/" }, summary("1")));
   assert.ok(!matches({ ...ALL, path: "b" }, summary("1")));
+  assert.ok(!matches({ ...ALL, parent: "0" }, summary("1")));
+  assert.ok(matches({ ...ALL, parent: "0" }, summary("1", { parent: "0" })));
   assert.ok(!matches({ ...ALL, since: "2026-01-01T00:00:02Z" }, summary("1")));
   assert.ok(!matches({ ...ALL, until: "2026-01-01T00:00:01Z" }, summary("1")));
 });
