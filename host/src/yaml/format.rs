@@ -121,10 +121,10 @@ mod tests {
 
 a:   'x'    # beside
 b:
-- 'it says \"no\"'
--   c: \"{{ x }}\"
-    d: {e: 1,
-        f: [1,2]}
+  - 'it says \"no\"'
+  -   c: \"{{ x }}\"
+      d: {e: 1,
+          f: [1,2]}
 # last
 code: |
       def main():
