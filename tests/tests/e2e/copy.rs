@@ -222,7 +222,8 @@ async fn all_rows_or_none_and_the_error_says_where() {
         let details = json!({"row": 29001, "column": "age"});
         assert_eq!(error.details.as_deref(), Some(&details));
     }
-    let cases: [(&[&str], &[&str], Value, &str, &str); 9] = [
+    type Refused<'a> = (&'a [&'a str], &'a [&'a str], Value, &'a str, &'a str);
+    let cases: [Refused<'_>; 9] = [
         (
             &["none"],
             &[],
