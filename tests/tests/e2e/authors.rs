@@ -87,7 +87,7 @@ fn drawn(file: &Path) -> String {
     format!(
         "\
 error: the workload has no `custmer`
-  --> {file}:12:63
+  --> {file}:12:61
    |
 12 |     query: SELECT id, price FROM orders WHERE customer = {{{{ workload.custmer }}}}
    |                                                             ^^^^^^^^^^^^^^^^ query of step `fetch`
@@ -124,7 +124,7 @@ async fn validate_has_a_form_for_tools_and_one_for_programs() {
     let lines: Vec<&str> = error.lines().collect();
     assert_eq!(lines.len(), 3, "{error}");
     let expected = format!(
-        "{}:12:63: step `fetch`: query: the workload has no `custmer`; did you mean `workload.customer`?",
+        "{}:12:61: step `fetch`: query: the workload has no `custmer`; did you mean `workload.customer`?",
         file.display()
     );
     assert!(lines.contains(&expected.as_str()), "{error}");
@@ -138,7 +138,7 @@ async fn validate_has_a_form_for_tools_and_one_for_programs() {
     assert_eq!(lines.len(), 3, "{out}");
     let first = &lines[0];
     assert_eq!(first["file"], file.display().to_string());
-    assert_eq!((&first["line"], &first["column"]), (&12.into(), &63.into()));
+    assert_eq!((&first["line"], &first["column"]), (&12.into(), &61.into()));
     assert_eq!(
         (&first["step"], &first["field"]),
         (&"fetch".into(), &"query".into())
