@@ -36,4 +36,5 @@ mod tenants;
 mod tokens;
 mod tool_cli;
 mod tools;
+mod types;
 mod workers;
