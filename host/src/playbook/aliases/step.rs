@@ -86,7 +86,7 @@ impl Pass<'_> {
         }
     }
 
-    fn tool_of_type(&mut self, fields: &mut Vec<Entry>) {
+    fn tool_of_type(&mut self, fields: &mut [Entry]) {
         let tool = text(fields, "tool");
         let is_plugin = tool
             .is_some_and(|tool| !["python", "postgres", "workbook", "playbook"].contains(&tool));

@@ -47,9 +47,9 @@ pub fn document(all: &[(String, Case, Seen)]) -> String {
     }
     row("All", None);
     for (group, title) in GROUPS {
-        write!(
+        writeln!(
             text,
-            "\n## {title}\n\n| Construct | Here | | Source |\n|---|---|---|---|\n"
+            "\n## {title}\n\n| Construct | Here | | Source |\n|---|---|---|---|"
         )
         .expect("a text takes all");
         let of_group = all.iter().filter(|(_, case, _)| case.group == group);
