@@ -39,6 +39,8 @@ pub(super) struct ListQuery {
     since: Option<DateTime<Utc>>,
     /// Accepted before this time.
     until: Option<DateTime<Utc>>,
+    /// The execution that called them.
+    parent: Option<Uuid>,
     /// So many at most, 1 to 200.
     #[serde(default = "fifty")]
     #[param(minimum = 1, maximum = 200)]
@@ -92,6 +94,7 @@ pub(super) async fn list(
         until: query.until,
         before: query.cursor,
         ids: None,
+        parent: query.parent,
         limit: i64::from(limit),
     };
     let store = &app.inner.store;

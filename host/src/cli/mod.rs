@@ -16,6 +16,8 @@ mod execution;
 mod executions;
 mod failure;
 mod files;
+mod fmt;
+mod graph;
 mod judge;
 mod key;
 mod limits;
@@ -24,6 +26,7 @@ mod log;
 mod manual;
 mod master_key;
 mod migrate;
+mod mistakes;
 mod payload;
 mod playbook;
 mod register;
@@ -69,6 +72,10 @@ enum Command {
     Register(register::Register),
     /// Check playbooks without a server
     Validate(validate::Validate),
+    /// Bring playbooks into one form
+    Fmt(fmt::Fmt),
+    /// Draw where a playbook's steps lead
+    Graph(graph::Graph),
     /// Run the cases beside playbooks, with stubs for what is outside
     Test(test::Test),
     /// Manage the credentials that playbooks name
@@ -170,6 +177,8 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
         Command::Execute(command) => command.run().await,
         Command::Register(command) => command.run().await,
         Command::Validate(command) => command.run(),
+        Command::Fmt(command) => command.run(),
+        Command::Graph(command) => command.run(),
         Command::Test(command) => command.run().await,
         Command::Credential(command) => command.run().await,
         Command::Key(command) => command.run().await,

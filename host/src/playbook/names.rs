@@ -116,7 +116,8 @@ const METHODS: [&str; 4] = ["get", "items", "keys", "values"];
 fn below(reference: &Reference, used: &Use, steps: &[String]) -> Option<(String, String)> {
     let root = reference.root.as_str();
     let attribute = reference.attribute.as_deref()?;
-    if METHODS.contains(&attribute) || !is_identifier(attribute) {
+    let is_index = attribute.bytes().all(|byte| byte.is_ascii_digit());
+    if METHODS.contains(&attribute) || !(is_index || is_identifier(attribute)) {
         return None;
     }
     let is_local = used.locals.iter().any(|local| local == root);
@@ -147,7 +148,14 @@ fn below(reference: &Reference, used: &Use, steps: &[String]) -> Option<(String,
     }
     Some((
         format!("`{root}` has no `{attribute}`"),
-        format!("what the tool gave is `{root}.data`: write `{root}.data.{attribute}`"),
+        match is_index {
+            true => {
+                format!("what the tool gave is `{root}.data`: write `{root}.data[{attribute}]`")
+            }
+            false => {
+                format!("what the tool gave is `{root}.data`: write `{root}.data.{attribute}`")
+            }
+        },
     ))
 }
 

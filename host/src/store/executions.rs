@@ -175,6 +175,8 @@ pub struct Filter {
     pub before: Option<Uuid>,
     /// Only these executions.
     pub ids: Option<Vec<Uuid>>,
+    /// Only parts of this execution.
+    pub parent: Option<Uuid>,
     /// So many at most.
     pub limit: i64,
 }
@@ -380,7 +382,8 @@ impl Store {
                  AND ($5::timestamptz IS NULL OR started_at >= $5)
                  AND ($6::timestamptz IS NULL OR started_at < $6)
                  AND ($7::uuid IS NULL OR id < $7) AND ($8::uuid[] IS NULL OR id = ANY ($8))
-             ORDER BY id DESC LIMIT $9"
+                 AND ($9::uuid IS NULL OR parent = $9)
+             ORDER BY id DESC LIMIT $10"
         )))
         .bind(tenant)
         .bind(&filter.status)
@@ -390,6 +393,7 @@ impl Store {
         .bind(filter.until)
         .bind(filter.before)
         .bind(&filter.ids)
+        .bind(filter.parent)
         .bind(filter.limit)
         .fetch_all(&mut *connection)
         .await

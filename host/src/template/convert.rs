@@ -2,7 +2,11 @@
 //! knows marker keys, which data from outside could imitate, and turns NaN
 //! into null.
 
+use std::io;
+
 use minijinja::value::{Value, ValueKind};
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Number, Value as Json};
 
 /// How deep a value may nest: as deep as serde_json reads.
@@ -117,4 +121,29 @@ pub(crate) fn to_text(value: &Value) -> Result<String, String> {
         ValueKind::Number if value.is_integer() => value.to_string(),
         _ => to_json(value)?.to_string(),
     })
+}
+
+/// JSON on lines of its own; nothing, if it takes more than `limit` bytes.
+pub(crate) fn indented(json: &Json, indent: usize, limit: usize) -> Option<String> {
+    let blanks = vec![b' '; indent];
+    let mut bytes = Bounded(Vec::new(), limit);
+    let formatter = PrettyFormatter::with_indent(&blanks);
+    json.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))
+        .ok()?;
+    String::from_utf8(bytes.0).ok()
+}
+
+struct Bounded(Vec<u8>, usize);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > self.1 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -3,9 +3,10 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Object, ObjectRepr, Value};
+use minijinja::value::{Kwargs, Object, ObjectRepr, StringInput, Value};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior};
 
+use super::measure::{self, Unmeasured};
 use super::{convert, methods};
 
 /// One unit pays for an instruction or 64 bytes; this much is some tenths of a
@@ -13,8 +14,10 @@ use super::{convert, methods};
 pub(crate) const FUEL: u64 = 250_000;
 const RECURSION_LIMIT: usize = 100;
 
-/// Functions that an expression may call.
-pub(crate) const FUNCTIONS: [&str; 2] = ["range", "dict"];
+/// In memory; all that the fuel pays for is less.
+const MAX_JOINED: usize = 64 << 20;
+/// Indented JSON is read by people.
+const MAX_INDENT: usize = 16;
 
 /// What the expressions of one rendering gave, in order of output.
 #[derive(Default)]
@@ -49,11 +52,18 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     for name in ["safe", "escape", "e", "pprint"] {
         env.remove_filter(name);
     }
+    // What exists is known before a template runs.
+    for name in ["safe", "escaped", "filter", "test"] {
+        env.remove_test(name);
+    }
     env.add_filter("trim", trim);
+    env.add_filter("join", join);
     env.add_filter("tojson", tojson);
     env.add_filter("b64encode", b64encode);
     env.add_filter("b64decode", b64decode);
     env.add_filter("ident", |value: &Value| ident(value));
+    env.add_filter("filesizeformat", minijinja_contrib::filters::filesizeformat);
+    env.add_filter("truncate", truncate);
     env.add_test("none", |value: &Value| {
         value.is_none() || value.is_undefined()
     });
@@ -93,14 +103,90 @@ fn trim(text: &str, chars: Option<&str>) -> String {
     text.trim_matches(|c| chars.has(c)).to_owned()
 }
 
-fn tojson(value: &Value) -> Result<String, Error> {
-    convert::to_json(value)
-        .map(|json| json.to_string())
-        .map_err(|message| Error::new(ErrorKind::BadSerialization, message))
+/// As the engine's own filters have it: what is undefined is an error where it
+/// is one in a value, an unset variable never is.
+pub(super) fn refuse_undefined(state: &State, value: &Value) -> Result<(), Error> {
+    match value.is_undefined() {
+        true => minijinja::filters::string(state, value).map(drop),
+        false => Ok(()),
+    }
 }
 
-fn b64encode(text: &str) -> String {
-    STANDARD.encode(text)
+/// The engine pays for what it has joined, which can be a long text many times.
+fn join(
+    state: &mut State,
+    value: &Value,
+    joiner: Option<StringInput<'_>>,
+    attribute: Option<&str>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let mut left = MAX_JOINED;
+    match measure::take(value, &mut left) {
+        Err(Unmeasured::TooLarge) => Err(Error::from(ErrorKind::OutOfFuel)),
+        _ => minijinja::filters::join(state, value, joiner, attribute, named),
+    }
+}
+
+fn tojson(
+    state: &State,
+    value: &Value,
+    indent: Option<usize>,
+    named: Kwargs,
+) -> Result<String, Error> {
+    refuse_undefined(state, value)?;
+    let indent = match indent {
+        Some(indent) => Some(indent),
+        None => named.get("indent")?,
+    };
+    named.assert_all_used()?;
+    let failed = |message| Error::new(ErrorKind::BadSerialization, message);
+    let json = convert::to_json(value).map_err(failed)?;
+    match indent {
+        None => Ok(json.to_string()),
+        Some(indent) if indent > MAX_INDENT => {
+            Err(failed(format!("`indent` is at most {MAX_INDENT}")))
+        }
+        Some(indent) => {
+            let fuel = state.fuel_levels().map_or(FUEL, |(_, left)| left);
+            convert::indented(&json, indent, usize::try_from(fuel).unwrap_or(0) * 64)
+                .ok_or_else(|| Error::from(ErrorKind::OutOfFuel))
+        }
+    }
+}
+
+/// Takes its first two arguments by position, as Jinja's does.
+fn truncate(
+    state: &mut State,
+    value: &Value,
+    length: Option<u32>,
+    killwords: Option<bool>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    refuse_undefined(state, value)?;
+    let length = match length {
+        Some(length) => Some(length),
+        None => named.get("length")?,
+    };
+    let killwords = match killwords {
+        Some(killwords) => Some(killwords),
+        None => named.get("killwords")?,
+    };
+    let (end, leeway): (Option<Value>, Option<u32>) = (named.get("end")?, named.get("leeway")?);
+    named.assert_all_used()?;
+    let all = Kwargs::from_iter([
+        ("length", Value::from(length)),
+        ("killwords", Value::from(killwords)),
+        ("end", Value::from(end)),
+        ("leeway", Value::from(leeway.unwrap_or(5))),
+    ]);
+    minijinja_contrib::filters::truncate(state, value, all)
+}
+
+fn b64encode(state: &State, value: &Value) -> Result<String, Error> {
+    refuse_undefined(state, value)?;
+    convert::to_text(value)
+        .map(|text| STANDARD.encode(text))
+        .map_err(|message| Error::new(ErrorKind::BadSerialization, message))
 }
 
 fn b64decode(text: &str) -> Result<String, Error> {

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use minijinja::Environment;
 use minijinja::machinery::ast::{Call, CallArg, CallType, Expr, Spanned, Stmt};
 use minijinja::machinery::{Span, Token, parse, tokenize};
-use minijinja::{Environment, ErrorKind};
 
 use super::compiled::Reference;
-use super::environment::{FUNCTIONS, MARKER};
-use super::{TemplateError, methods, nearest};
+use super::environment::MARKER;
+use super::vocabulary::{self, Fault, Kind, LOOP_ATTRIBUTES, Signature};
+use super::{TemplateError, nearest};
 
 /// What a template is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub(crate) struct Facts {
     pub emits: Vec<Range<usize>>,
     /// The template is one expression with nothing but blanks around it.
     pub whole: bool,
-    /// There is an expression or a block, so that the text depends on data.
+    /// What it gives is not its source: there is an expression, a block, a comment.
     pub dynamic: bool,
 }
 
@@ -95,12 +96,12 @@ pub(crate) fn facts(
     };
     let mut walk = Walk {
         source,
-        env,
         dialect,
         locals: HashSet::new(),
         references: Vec::new(),
         emits: Vec::new(),
         branches: 0,
+        loops: 0,
     };
     walk.statements(&template.children)?;
     let Walk {
@@ -117,10 +118,13 @@ pub(crate) fn facts(
             Stmt::EmitExpr(_) => true,
             _ => false,
         });
-    let dynamic = template
-        .children
-        .iter()
-        .any(|child| !matches!(child, Stmt::EmitRaw(_)));
+    // What `{# … #}` and `{% raw %}` leave is not the text as it is written.
+    let kept = |child: &Stmt<'_>| match child {
+        Stmt::EmitRaw(raw) => Some(raw.raw.len()),
+        _ => None,
+    };
+    let lengths: Option<Vec<usize>> = template.children.iter().map(kept).collect();
+    let dynamic = lengths.is_none_or(|lengths| lengths.iter().sum::<usize>() < source.len());
     let paths = match dialect {
         Dialect::Text => Vec::new(),
         Dialect::Sql => paths(source, &template.children, branches)?,
@@ -136,12 +140,13 @@ pub(crate) fn facts(
 
 struct Walk<'a> {
     source: &'a str,
-    env: &'a Environment<'a>,
     dialect: Dialect,
     locals: HashSet<String>,
     references: Vec<Reference>,
     emits: Vec<Range<usize>>,
     branches: usize,
+    /// How many `{% for %}` are around.
+    loops: usize,
 }
 
 impl Walk<'_> {
@@ -171,7 +176,9 @@ impl Walk<'_> {
                 self.target(&each.target)?;
                 self.expression(&each.iter, false)?;
                 self.optional(each.filter_expr.as_ref())?;
+                self.loops += 1;
                 self.statements(&each.body)?;
+                self.loops -= 1;
                 self.statements(&each.else_body)
             }
             Stmt::IfCond(branch) => {
@@ -256,7 +263,11 @@ impl Walk<'_> {
             Expr::GetAttr(get) => self.attribute(&get.expr, Some(get.name), get.span()),
             Expr::GetItem(get) => {
                 let key = match &get.subscript_expr {
-                    Expr::Const(constant) => constant.value.as_str().map(str::to_owned),
+                    Expr::Const(constant) => {
+                        let key = &constant.value;
+                        let index = key.is_integer().then(|| key.to_string());
+                        key.as_str().map(str::to_owned).or(index)
+                    }
                     other => {
                         self.expression(other, false)?;
                         None
@@ -289,16 +300,21 @@ impl Walk<'_> {
             }
             Expr::Filter(filter) => {
                 if filter.name == "ident" && !ident {
-                    return Err(self
-                        .error(filter.span(), "`ident` makes an SQL identifier".to_owned())
-                        .hint("use it in a query, as the last filter: `{{ name | ident }}`"));
+                    return Err(self.misplaced_ident(filter.span()));
                 }
-                self.known_filter(filter.name, filter.span())?;
+                let signature =
+                    self.known(Kind::Filter, filter.name, &filter.args, filter.span())?;
+                if let Some((kind, name, args)) = signature.applied(&filter.args) {
+                    if (kind, name) == (Kind::Filter, "ident") {
+                        return Err(self.misplaced_ident(filter.span()));
+                    }
+                    self.known(kind, name, args, filter.span())?;
+                }
                 self.optional(filter.expr.as_ref())?;
                 self.args(&filter.args)
             }
             Expr::Test(test) => {
-                self.known_test(test.name, test.span())?;
+                self.known(Kind::Test, test.name, &test.args, test.span())?;
                 self.expression(&test.expr, false)?;
                 self.args(&test.args)
             }
@@ -320,6 +336,15 @@ impl Walk<'_> {
     ) -> Result<(), TemplateError> {
         match of {
             Expr::Var(var) => {
+                if let ("loop", Some(name), 1..) = (var.id, name, self.loops)
+                    && !LOOP_ATTRIBUTES.contains(&name)
+                {
+                    let error = self.error(span, format!("there is no `loop.{name}`"));
+                    return Err(match nearest(name, LOOP_ATTRIBUTES) {
+                        Some(near) => error.hint(format!("did you mean `loop.{near}`?")),
+                        None => error.hint(format!("it has {}", LOOP_ATTRIBUTES.join(", "))),
+                    });
+                }
                 self.reference(var.id, name, span);
                 Ok(())
             }
@@ -338,30 +363,16 @@ impl Walk<'_> {
     fn call(&mut self, call: &Spanned<Call<'_>>) -> Result<(), TemplateError> {
         match call.identify_call() {
             CallType::Function(name) => {
-                if !FUNCTIONS.contains(&name) && name != "loop" {
-                    let error = self.error(call.span(), format!("there is no function `{name}`"));
-                    let near = nearest(name, FUNCTIONS);
-                    return Err(if self.filter_exists(name) {
-                        error.hint(format!("`{name}` is a filter: write `value | {name}`"))
-                    } else if let Some(near) = near {
-                        error.hint(format!("did you mean `{near}`?"))
-                    } else {
-                        error.hint(format!("functions are: {}", FUNCTIONS.join(", ")))
-                    });
-                }
+                self.known(Kind::Function, name, &call.args, call.span())?;
             }
             CallType::Method(object, name) => {
-                let of_loop = matches!(object, Expr::Var(var) if var.id == "loop");
-                if !of_loop && !methods::NAMES.contains(&name) {
-                    let error = self.error(call.span(), format!("there is no method `{name}`"));
-                    return Err(match nearest(name, methods::NAMES) {
-                        Some(near) => error.hint(format!("did you mean `{near}`?")),
-                        None if self.filter_exists(name) => {
-                            error.hint(format!("`{name}` is a filter: write `value | {name}`"))
-                        }
-                        None => error.hint(format!("methods are: {}", methods::NAMES.join(", "))),
-                    });
-                }
+                let of_loop =
+                    self.loops > 0 && matches!(object, Expr::Var(var) if var.id == "loop");
+                let kind = match of_loop {
+                    true => Kind::LoopMethod,
+                    false => Kind::Method,
+                };
+                self.known(kind, name, &call.args, call.span())?;
                 self.expression(object, false)?;
             }
             CallType::Object(object) => self.expression(object, false)?,
@@ -381,115 +392,28 @@ impl Walk<'_> {
         })
     }
 
-    fn filter_exists(&self, name: &str) -> bool {
-        let found = self.env.empty_state().apply_filter(name, &[]);
-        !matches!(found, Err(error) if error.kind() == ErrorKind::UnknownFilter)
+    /// A name that exists and can take these arguments.
+    fn known(
+        &self,
+        kind: Kind,
+        name: &str,
+        args: &[CallArg<'_>],
+        span: Span,
+    ) -> Result<&'static Signature, TemplateError> {
+        vocabulary::find(kind, name)
+            .and_then(|signature| signature.check(kind, args).map(|()| signature))
+            .map_err(|Fault { message, hint }| self.error(span, message).hint(hint))
     }
 
-    fn test_exists(&self, name: &str) -> bool {
-        let found = self.env.empty_state().perform_test(name, &[]);
-        !matches!(found, Err(error) if error.kind() == ErrorKind::UnknownTest)
-    }
-
-    fn known_filter(&self, name: &str, span: Span) -> Result<(), TemplateError> {
-        if self.filter_exists(name) {
-            return Ok(());
-        }
-        let error = self.error(span, format!("there is no filter `{name}`"));
-        Err(match nearest(name, FILTERS) {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error.hint(format!("filters are: {}", FILTERS.join(", "))),
-        })
-    }
-
-    fn known_test(&self, name: &str, span: Span) -> Result<(), TemplateError> {
-        if self.test_exists(name) {
-            return Ok(());
-        }
-        let error = self.error(span, format!("there is no test `is {name}`"));
-        Err(match nearest(name, TESTS) {
-            Some(near) => error.hint(format!("did you mean `is {near}`?")),
-            None => error.hint(format!("tests are: {}", TESTS.join(", "))),
-        })
+    fn misplaced_ident(&self, span: Span) -> TemplateError {
+        self.error(span, "`ident` makes an SQL identifier".to_owned())
+            .hint("use it in a query, as the last filter: `{{ name | ident }}`")
     }
 }
 
 fn range(span: Span) -> Range<usize> {
     span.start_offset as usize..span.end_offset as usize
 }
-
-/// Names for suggestions; the environment decides what exists.
-pub(crate) const FILTERS: [&str; 46] = [
-    "abs",
-    "attr",
-    "b64decode",
-    "b64encode",
-    "batch",
-    "bool",
-    "capitalize",
-    "chain",
-    "count",
-    "default",
-    "dictsort",
-    "first",
-    "float",
-    "format",
-    "groupby",
-    "ident",
-    "indent",
-    "int",
-    "items",
-    "join",
-    "last",
-    "length",
-    "lines",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "reject",
-    "rejectattr",
-    "replace",
-    "reverse",
-    "round",
-    "select",
-    "selectattr",
-    "slice",
-    "sort",
-    "split",
-    "string",
-    "sum",
-    "title",
-    "tojson",
-    "trim",
-    "unique",
-    "upper",
-    "urlencode",
-];
-pub(crate) const TESTS: [&str; 21] = [
-    "boolean",
-    "defined",
-    "divisibleby",
-    "endingwith",
-    "eq",
-    "even",
-    "float",
-    "ge",
-    "in",
-    "integer",
-    "iterable",
-    "mapping",
-    "ne",
-    "none",
-    "number",
-    "odd",
-    "sameas",
-    "sequence",
-    "startingwith",
-    "string",
-    "undefined",
-];
 
 enum Piece {
     Raw(usize, usize),

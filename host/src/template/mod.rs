@@ -14,6 +14,7 @@ mod methods;
 mod scope;
 pub mod sql;
 mod value;
+mod vocabulary;
 
 pub use compiled::Reference;
 pub(crate) use convert::bytes;
@@ -47,5 +48,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;

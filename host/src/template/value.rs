@@ -34,7 +34,7 @@ impl Template {
         &self.compiled.facts().references
     }
 
-    /// Whether there is any expression or block in it.
+    /// Whether there is anything in it that is not plain text.
     #[must_use]
     pub fn is_dynamic(&self) -> bool {
         self.compiled.facts().dynamic

@@ -761,9 +761,9 @@ workflow:
     auth: pg_demo
     loop: {collection: "{{ range(1, 9) }}", element: item}
     query: |
-      INSERT INTO ran VALUES ({{ item }});
       SELECT pg_sleep(CASE WHEN {{ item }} = 5 THEN 1000 ELSE 0 END)
         WHERE NOT EXISTS (SELECT FROM pg_tables WHERE tablename = 'go_on');
+      INSERT INTO ran VALUES ({{ item }});
     next: [{step: end}]
   - step: end
 "#,

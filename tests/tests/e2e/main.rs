@@ -1,6 +1,7 @@
 //! One program for all end-to-end tests: they share what takes long to link.
 
 mod abandoned;
+mod authors;
 mod browser_login;
 mod builtin_tools;
 mod calls;
@@ -10,6 +11,8 @@ mod compatibility;
 mod configuration;
 mod console;
 mod control;
+mod copy;
+mod example_playbooks;
 mod examples;
 mod executions;
 mod flow;
@@ -27,9 +30,11 @@ mod sandbox;
 mod secrets;
 mod service;
 mod service_http;
+mod sink;
 mod sql_text;
 mod tenants;
 mod tokens;
 mod tool_cli;
 mod tools;
+mod types;
 mod workers;

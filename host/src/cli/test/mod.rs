@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::cache::CacheOption;
 use super::components::ComponentsOption;
 use super::failure::Failure;
-use super::{files, judge, terminal};
+use super::{files, judge, mistakes, terminal};
 use crate::engine::Outcome;
 use crate::playbook::Playbook;
 use cases::{Case, Cases};
@@ -57,9 +57,12 @@ impl Test {
         let mut all = Vec::new();
         for file in cases::find(&self.paths)? {
             let text = files::read(&file)?;
-            let playbook = files::read(&cases::playbook_of(&file)?)?;
-            let playbook = crate::playbook::parse(&playbook.name, &playbook.text, &tools)?;
-            all.push((cases::parse(&text, &playbook)?, playbook));
+            let source = files::read(&cases::playbook_of(&file)?)?;
+            let playbook = crate::playbook::parse(&source.name, &source.text, &tools)
+                .map_err(|diagnostics| mistakes::failure(&source, &diagnostics))?;
+            let cases = cases::parse(&text, &playbook)
+                .map_err(|diagnostics| mistakes::failure(&text, &diagnostics))?;
+            all.push((cases, playbook));
         }
         let stage = Stage::new(&self.components.directory()?, &self.cache, tools)?;
         let mut played = Vec::new();

@@ -110,7 +110,7 @@ impl Pass<'_> {
         let Kind::Map(top) = &mut tree.kind else {
             return;
         };
-        self.into_metadata(top);
+        self.move_metadata(top);
         self.refuse_all(top, Place::Top, "");
         if let Some(metadata) = entries_of(top, "metadata") {
             for label in LABELS {
@@ -146,7 +146,7 @@ impl Pass<'_> {
     }
 
     /// `name`, `path` and `description` belong into `metadata`.
-    fn into_metadata(&mut self, top: &mut Vec<Entry>) {
+    fn move_metadata(&mut self, top: &mut Vec<Entry>) {
         for key in ["name", "path", "description"] {
             let Some(entry) = take(top, key) else {
                 continue;
