@@ -59,7 +59,10 @@ pub fn document(all: &[(String, Case, Seen)]) -> String {
             let (here, about) = match case.expect {
                 Expect::Works => ("works", String::new()),
                 Expect::Differs => ("differs", case.why.clone().unwrap_or_default()),
-                Expect::Refused => ("refused", seen.told.clone()),
+                Expect::Refused => {
+                    let instead = case.instead.clone();
+                    ("refused", instead.unwrap_or_else(|| seen.told.clone()))
+                }
             };
             let about = cell(&about);
             writeln!(
