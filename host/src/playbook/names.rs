@@ -152,6 +152,8 @@ fn below(reference: &Reference, used: &Use, steps: &[String]) -> Option<(String,
             true => {
                 format!("what the tool gave is `{root}.data`: write `{root}.data[{attribute}]`")
             }
+            // As NoETL names what the tool gave.
+            false if attribute == "result" => format!("what the tool gave is `{root}.data`"),
             false => {
                 format!("what the tool gave is `{root}.data`: write `{root}.data.{attribute}`")
             }
@@ -176,6 +178,7 @@ fn elsewhere(
     let names = names.into_iter().chain(locals.iter().map(String::as_str));
     let near = nearest(root, names.chain(steps.iter().map(String::as_str)));
     match (near, unsupported::find(Place::Name, root)) {
+        (_, Some(row)) if row.why.is_empty() => row.instead.to_owned(),
         (_, Some(row)) => format!("{}; {}", row.why, row.instead),
         (Some(near), None) => format!("did you mean `{near}`?"),
         (None, None) => {

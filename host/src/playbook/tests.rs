@@ -843,7 +843,7 @@ fn each_tool_that_there_is_is_named_once() {
     assert!(
         errors
             .to_string()
-            .contains("there are: python, postgres, workbook, acme/zoom"),
+            .contains("there are: python, postgres, playbook, workbook, acme/zoom"),
         "{errors}"
     );
 }

@@ -40,9 +40,9 @@ pub(super) enum Place {
 pub(super) struct Unsupported {
     place: Place,
     words: &'static [&'static str],
-    /// The field that is missing because this one stood for it.
-    pub stands_for: Option<&'static str>,
-    /// Why it isn't there.
+    /// The fields that are missing because this one stood for them.
+    pub stands_for: &'static [&'static str],
+    /// Why it isn't there; empty, if that says no more than that it isn't.
     pub why: &'static str,
     /// What to write.
     pub instead: &'static str,
@@ -64,15 +64,15 @@ const fn row(
     Unsupported {
         place,
         words,
-        stands_for: None,
+        stands_for: &[],
         why,
         instead,
     }
 }
 
-const fn standing_for(field: &'static str, row: Unsupported) -> Unsupported {
+const fn standing_for(fields: &'static [&'static str], row: Unsupported) -> Unsupported {
     Unsupported {
-        stands_for: Some(field),
+        stands_for: fields,
         ..row
     }
 }
@@ -185,7 +185,7 @@ const TABLE: &[Unsupported] = &[
         "write it in the step that uses the task",
     ),
     standing_for(
-        "code",
+        &["code"],
         row(
             Place::Python,
             &["code_b64", "code_base64"],
@@ -206,7 +206,7 @@ const TABLE: &[Unsupported] = &[
         "put what else is needed into a tool of your own: `noetl tool new`",
     ),
     standing_for(
-        "query",
+        &["query"],
         row(
             Place::Postgres,
             &[
@@ -233,7 +233,7 @@ const TABLE: &[Unsupported] = &[
         "take it away; their number is a setting of the server",
     ),
     standing_for(
-        "auth",
+        &["auth"],
         row(
             Place::Postgres,
             &[
@@ -288,7 +288,7 @@ const TABLE: &[Unsupported] = &[
         "take it away",
     ),
     standing_for(
-        "credential",
+        &["credential"],
         row(
             Place::Auth,
             &[
@@ -330,7 +330,7 @@ const TABLE: &[Unsupported] = &[
         "make the list in `collection`: `{{ workload.items | batch(10) }}`; `loop.index` counts",
     ),
     standing_for(
-        "collection",
+        &["collection", "element"],
         row(
             Place::Loop,
             &["pagination"],
@@ -368,11 +368,14 @@ const TABLE: &[Unsupported] = &[
         "a condition says what must be there",
         "write `assert: \"{{ result.data.name is defined }}\"`; python's `main` names its arguments",
     ),
-    row(
-        Place::Sink,
-        &["name"],
-        "a sink writes into a table",
-        "write `vars: {name: \"{{ result.data }}\"}` to keep a value",
+    standing_for(
+        &["tool", "auth", "table"],
+        row(
+            Place::Sink,
+            &["name"],
+            "a sink writes into a table",
+            "write `vars: {name: \"{{ result.data }}\"}` to keep a value",
+        ),
     ),
     row(
         Place::Sink,
@@ -408,37 +411,37 @@ const TABLE: &[Unsupported] = &[
     row(
         Place::Name,
         &["job"],
-        "it is not there",
+        "",
         "the execution's id is `{{ execution_id }}`",
     ),
     row(
         Place::Name,
         &["context", "ctx", "work", "input", "payload"],
-        "it is not there",
+        "",
         "the input is `{{ workload.… }}`, what steps keep is `{{ vars.… }}`",
     ),
     row(
         Place::Name,
         &["this", "response"],
-        "it is not there",
+        "",
         "what the tool gave is `{{ result.data }}`",
     ),
     row(
         Place::Name,
         &["data"],
-        "it is not there",
+        "",
         "what the tool gave is `{{ result.data }}`",
     ),
     row(
         Place::Name,
         &["status_code"],
-        "it is not there",
+        "",
         "the status of an answer is `{{ result.data.status }}`, of a failed request `{{ error.code }}`",
     ),
     row(
         Place::Name,
         &["success"],
-        "it is not there",
+        "",
         "write `error is not defined` in `retry`, and `on_error` for what follows a failure",
     ),
     row(
@@ -450,13 +453,13 @@ const TABLE: &[Unsupported] = &[
     row(
         Place::Name,
         &["_loop", "iter"],
-        "it is not there",
+        "",
         "write `loop.index0`, `loop.index` and `loop.length`",
     ),
     row(
         Place::Name,
         &["results"],
-        "it is not there",
+        "",
         "a step's result has the step's name: `{{ that_step.data }}`",
     ),
 ];
@@ -469,7 +472,8 @@ mod tests {
     fn each_word_is_told_of_once_and_helps() {
         let mut seen = Vec::new();
         for row in TABLE {
-            assert!(!row.why.is_empty() && !row.instead.is_empty(), "{row:?}");
+            let is_told = !row.why.is_empty() || row.place == Place::Name;
+            assert!(is_told && !row.instead.is_empty(), "{row:?}");
             for word in row.words {
                 assert!(!seen.contains(&(row.place, *word)), "{word} is there twice");
                 seen.push((row.place, *word));

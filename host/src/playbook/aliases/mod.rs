@@ -258,7 +258,7 @@ impl Pass<'_> {
             Some(row) => {
                 self.refuse(entry.position, place, &entry.key, prefix);
                 // What stands for nothing is told of once, here.
-                row.stands_for.is_some()
+                !row.stands_for.is_empty()
             }
         });
     }
@@ -267,7 +267,7 @@ impl Pass<'_> {
         let Some(row) = unsupported(place, word) else {
             return;
         };
-        if let Some(field) = row.stands_for {
+        for field in row.stands_for {
             self.stand_ins.push((self.report.subject(), field));
         }
         let added = self

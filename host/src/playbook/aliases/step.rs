@@ -158,9 +158,15 @@ impl Pass<'_> {
     /// A list of one statement is that statement. The texts of a longer one stand in
     /// several places, and messages must name the right one.
     fn one_text(&mut self, fields: &mut [Entry], key: &str) -> bool {
-        let Some(value) = value_of(fields, key) else {
+        let Some(entry) = fields.iter_mut().find(|entry| entry.key == key) else {
             return false;
         };
+        // Where the reader finds fault with it, too: with an unknown field, or with its value.
+        let position = match key {
+            "query" => entry.value.position,
+            _ => entry.position,
+        };
+        let value = &mut entry.value;
         let Kind::List(items) = &mut value.kind else {
             return true;
         };
@@ -177,7 +183,6 @@ impl Pass<'_> {
             *value = Node { position, kind };
             return true;
         }
-        let position = value.position;
         self.stand_ins.push((self.report.subject(), "query"));
         self.report
             .add(position, "a query is one text, this is a list")

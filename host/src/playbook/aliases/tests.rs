@@ -108,6 +108,10 @@ fn a_query_has_other_names_and_may_be_a_list_of_one() {
         &canonical.replacen("query: SELECT 1", "queries: [SELECT 1, SELECT 2]", 1),
         &["a.yaml:11:", "one text", "query: |"],
     );
+    refused(
+        &canonical.replacen("query: SELECT 1", "query: [SELECT 1, SELECT 2]", 1),
+        &["a.yaml:11:", "one text", "query: |"],
+    );
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct Case {
     pub expect: Expect,
     /// Why it differs, in Markdown.
     pub why: Option<String>,
+    /// What to use instead of what is refused, in Markdown, where the refusal can't say it.
+    pub instead: Option<String>,
 
     /// Playbooks that are registered before.
     #[serde(default)]
@@ -93,6 +95,10 @@ pub fn all() -> Vec<(String, Case)> {
         let explained = case.why.is_some() == (case.expect == Expect::Differs);
         assert!(explained, "{name}: `why` is for what differs");
         let refused = case.expect == Expect::Refused;
+        assert!(
+            refused || case.instead.is_none(),
+            "{name}: `instead` is for what is refused"
+        );
         let checked = case.status.is_some()
             || case.result.is_some()
             || case.steps.is_some()

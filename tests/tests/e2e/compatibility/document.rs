@@ -47,9 +47,9 @@ pub fn document(all: &[(String, Case, Seen)]) -> String {
     }
     row("All", None);
     for (group, title) in GROUPS {
-        write!(
+        writeln!(
             text,
-            "\n## {title}\n\n| Construct | Here | | Source |\n|---|---|---|---|\n"
+            "\n## {title}\n\n| Construct | Here | | Source |\n|---|---|---|---|"
         )
         .expect("a text takes all");
         let of_group = all.iter().filter(|(_, case, _)| case.group == group);
@@ -59,7 +59,10 @@ pub fn document(all: &[(String, Case, Seen)]) -> String {
             let (here, about) = match case.expect {
                 Expect::Works => ("works", String::new()),
                 Expect::Differs => ("differs", case.why.clone().unwrap_or_default()),
-                Expect::Refused => ("refused", seen.told.clone()),
+                Expect::Refused => {
+                    let instead = case.instead.clone();
+                    ("refused", instead.unwrap_or_else(|| seen.told.clone()))
+                }
             };
             let about = cell(&about);
             writeln!(

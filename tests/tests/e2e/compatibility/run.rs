@@ -9,7 +9,7 @@ use super::case::{Case, Expect, Request};
 pub struct Seen {
     /// Whether it was taken: registered and executed, answered, done.
     pub taken: bool,
-    /// What was told of it first, if it was not.
+    /// What was told of it, if it was not: of several faults the one that the case is about.
     pub told: String,
     /// All that was told.
     all: String,
@@ -18,15 +18,21 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn of(reply: Reply) -> Self {
+    fn of(reply: Reply, case: &Case) -> Self {
         let Reply { status, body, .. } = reply;
         let fault = |fault: &Value| {
             let text = |member: &str| fault[member].as_str().map(str::to_owned);
             let parts = [text("message"), text("hint")];
             parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
         };
-        let told = match body["errors"].as_array().and_then(|faults| faults.first()) {
-            Some(first) => fault(first),
+        let faults = body["errors"].as_array().into_iter().flatten();
+        let faults: Vec<String> = faults.map(fault).collect();
+        let about = case.says.first();
+        let about = faults
+            .iter()
+            .find(|told| about.is_some_and(|part| told.contains(part)));
+        let told = match about.or(faults.first()) {
+            Some(fault) => fault.clone(),
             None => body["detail"].as_str().unwrap_or_default().to_owned(),
         };
         Self {
@@ -54,18 +60,15 @@ pub async fn run(server: &Server, api: &str, name: &str, case: &Case) -> Seen {
     let playbook = case.playbook.as_ref().expect("something to do");
     let reply = server.register(playbook).await;
     if reply.status != 201 {
-        return Seen::of(reply);
+        return Seen::of(reply, case);
     }
     let payload = case.payload.clone().unwrap_or_else(|| json!({}));
     let payload = payload
         .to_string()
         .replace("\"API\"", &json!(api).to_string());
     let payload = serde_json::from_str(&payload).expect("it is JSON as before");
-    Seen::of(
-        server
-            .execute(&format!("compatibility/{name}"), payload)
-            .await,
-    )
+    let path = format!("compatibility/{name}");
+    Seen::of(server.execute(&path, payload).await, case)
 }
 
 async fn requested(server: &Server, name: &str, case: &Case, request: &Request) -> Seen {
@@ -78,7 +81,7 @@ async fn requested(server: &Server, name: &str, case: &Case, request: &Request) 
         path = path.replace("{id}", id);
     }
     let body = request.body.clone();
-    Seen::of(server.request(&request.method, &path, body).await)
+    Seen::of(server.request(&request.method, &path, body).await, case)
 }
 
 async fn command(server: &Server, name: &str, case: &Case, arguments: &[String]) -> Seen {
