@@ -213,8 +213,12 @@ impl Activity {
         let request = prepare_sink(&self.context, step, sink, &scope, &given.data)?;
         let outcome = self.context.engine.runner.run(request).await;
         add(usage, outcome.usage);
+        let playbook = &self.context.plan.playbook;
         given.sink = Some(outcome.result.map_err(|error| StepError {
-            message: format!("sink: {}", error.message),
+            message: format!(
+                "{}:{}: step `{}`, field `sink`: {}",
+                playbook.file, sink.line, step.name, error.message
+            ),
             ..error
         })?);
         Ok(())

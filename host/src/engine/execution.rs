@@ -753,10 +753,11 @@ impl Walk {
                     kind: "template".into(),
                     ..StepError::new(ErrorCategory::InvalidInput, message)
                 };
-                let last = self.outcome.steps.last().map(|record| record.step.as_str());
-                let last = last.and_then(|name| plan.playbook.step_index(name));
-                let step = &plan.playbook.steps[last.unwrap_or(plan.start)];
-                self.fail_with(step, None, error);
+                self.outcome.failure = Some(Failure {
+                    step: "output".into(),
+                    tool: None,
+                    error,
+                });
             }
         }
     }

@@ -126,8 +126,9 @@ fn list(reader: &mut Reader<'_>, node: &Node) -> Option<ValueTemplate> {
     reader.value(node, field, &[])
 }
 
-/// `retry`; what is wrong is reported.
-pub(super) fn retry(reader: &mut Reader<'_>, fields: &[Entry]) -> Option<Retry> {
+/// `retry`, whose conditions also see `item`, the names of the step's loop; what is
+/// wrong is reported.
+pub(super) fn retry(reader: &mut Reader<'_>, fields: &[Entry], item: &[&str]) -> Option<Retry> {
     let entry = find(fields, "retry")?;
     let mut retry = Retry {
         attempts: 3,
@@ -184,7 +185,7 @@ pub(super) fn retry(reader: &mut Reader<'_>, fields: &[Entry]) -> Option<Retry> 
                 .wrong_kind(&given.value, "retry.jitter", "`true` or `false`"),
         }
     }
-    let locals = ["result", "error", "attempt"];
+    let locals = [&["result", "error", "attempt"], item].concat();
     let mut condition = |key: &str| {
         let given = find(entries, key)?;
         condition(reader, &given.value, &format!("retry.{key}"), &locals)

@@ -377,7 +377,7 @@ impl Reader<'_> {
         if !has_tool {
             self.needs_tool(fields);
         }
-        let retry = control::retry(self, fields);
+        let retry = control::retry(self, fields, &locals);
         let timeout = control::timeout(self, fields);
         let asserts = control::asserts(self, fields, result);
         let sink = sink::sink(self, fields);

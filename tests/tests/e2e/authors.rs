@@ -35,7 +35,8 @@ workflow:
       - step: end
   - step: apologize
     tool: transform
-    args: {value: {sorry: "{{ fetch.error.message }}"}}
+    jq: "{sorry: .}"
+    input: "{{ fetch.error.message }}"
     next:
       - step: end
   - step: end

@@ -144,6 +144,33 @@ async fn a_failed_item_stops_the_loop_or_is_told() {
 }
 
 #[tokio::test]
+async fn each_item_is_tried_again_by_itself() {
+    let server = server().await;
+    let yaml = r#"
+workflow:
+  - step: start
+    next: [{step: work}]
+  - step: work
+    tool: python
+    loop: {collection: [1, 2, 3], element: item, mode: parallel}
+    retry: {attempts: 5, delay: 1ms, retry_when: "{{ item == 2 and attempt < 3 }}"}
+    code: |
+      def main(item): return item * 10
+    args: {item: "{{ item }}"}
+    next: [{step: end}]
+  - step: end
+output: {tens: "{{ work.data }}"}
+"#;
+    let reply = run(&server, "loop-retry", yaml, json!({})).await;
+    assert_eq!(reply.body["tens"], json!([10, 20, 30]), "{reply:#?}");
+    assert_eq!(reply.body["steps"][0]["attempts"], 5, "one, three and one");
+    let events = events(&server, &reply.body["execution_id"]).await;
+    let again = events.iter().filter(|e| e["event"] == "attempt_failed");
+    assert!(again.clone().all(|e| e["data"]["index"] == 1));
+    assert_eq!(again.count(), 2);
+}
+
+#[tokio::test]
 async fn a_loop_over_something_else_fails() {
     let server = server().await;
     for items in [json!({"a": 1}), json!("text"), json!(7), json!(null)] {

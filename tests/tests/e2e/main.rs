@@ -26,6 +26,7 @@ mod observability;
 mod oci;
 mod postgres;
 mod python;
+mod replay;
 mod sandbox;
 mod secrets;
 mod service;

@@ -73,7 +73,10 @@ async fn rows_go_into_a_table_with_their_types() {
     assert_eq!(again.status, 422, "{again:#?}");
     assert_eq!(again.body["error"]["code"], "23505");
     assert!(
-        again.body["detail"].as_str().unwrap().contains("sink: "),
+        again.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("field `sink`: "),
         "{again:#?}"
     );
     let none = run(&server, "", json!([])).await;
