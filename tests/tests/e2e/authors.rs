@@ -35,8 +35,8 @@ workflow:
       - step: end
   - step: apologize
     tool: transform
-    jq: "{sorry: .}"
-    input: "{{ fetch.error.message }}"
+    args: {message: "{{ fetch.error.message }}"}
+    jq: "{sorry: $message}"
     next:
       - step: end
   - step: end
@@ -329,7 +329,12 @@ async fn cases_pass_or_say_what_came_instead() {
 
 #[tokio::test]
 async fn a_stub_that_is_missing_or_not_used_fails_the_case() {
-    let (code, out, _) = play("\n  - name: nobody answers\n").await;
+    // That `on_error` goes on from there does not make it pass.
+    let case = "
+  - name: nobody answers
+    path: [fetch, apologize]
+";
+    let (code, out, _) = play(case).await;
     assert_eq!(code, 1);
     assert!(
         out.contains("the step `fetch` uses the tool `postgres`, which has no stub in this case"),

@@ -1,6 +1,6 @@
 //! The engine with a sandbox that reaches nothing, for cases of playbooks.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -63,6 +63,7 @@ impl Stage {
         let cast = Arc::new(Cast {
             sandbox: Arc::clone(&self.sandbox),
             stubs: Mutex::new(stubs.collect()),
+            missing: Mutex::default(),
         });
         let tools = Arc::new(All(Arc::clone(&self.tools)));
         let engine = Engine::new(
@@ -124,9 +125,12 @@ impl Stubbed {
     }
 }
 
+/// The kind of error of a step that needs a stub and has none.
+const NO_STUB: &str = "no_stub";
+
 fn missing(message: String) -> StepError {
     StepError {
-        kind: "no_stub".into(),
+        kind: NO_STUB.into(),
         ..StepError::new(ErrorCategory::Internal, message)
     }
 }
@@ -135,6 +139,9 @@ fn missing(message: String) -> StepError {
 struct Cast {
     sandbox: Arc<Sandbox>,
     stubs: Mutex<HashMap<String, Stubbed>>,
+    /// What was said of stubs that are missing. The playbook may have gone on, with
+    /// `on_error` for example.
+    missing: Mutex<BTreeSet<String>>,
 }
 
 impl Cast {
@@ -143,9 +150,21 @@ impl Cast {
         stubs.get_mut(step).map(|stubbed| stubbed.answer(step))
     }
 
+    /// Keeps in mind whether it is for want of a stub.
+    fn noted(&self, result: Result<Value, StepError>) -> Result<Value, StepError> {
+        if let Err(error) = &result
+            && error.kind == NO_STUB
+        {
+            let mut missing = self.missing.lock().expect("no panic while it is held");
+            missing.insert(error.message.clone());
+        }
+        result
+    }
+
     fn faults(&self) -> Vec<String> {
+        let missing = self.missing.lock().expect("no panic while it is held");
+        let mut faults: Vec<String> = missing.iter().cloned().collect();
         let stubs = self.stubs.lock().expect("no panic while it is held");
-        let mut faults = Vec::new();
         for (step, stubbed) in stubs.iter() {
             match (stubbed.used, stubbed.left.len()) {
                 (false, _) => faults.push(format!("the stub of `{step}` was not used")),
@@ -179,7 +198,7 @@ impl StepRunner for Cast {
             )))
         };
         StepOutcome {
-            result,
+            result: self.noted(result),
             log: Vec::new(),
             usage: Usage::default(),
         }
@@ -189,12 +208,13 @@ impl StepRunner for Cast {
 #[async_trait]
 impl Playbooks for Cast {
     async fn call(&self, call: PlaybookCall) -> Result<Value, StepError> {
-        self.stubbed(&call.step).unwrap_or_else(|| {
+        let result = self.stubbed(&call.step).unwrap_or_else(|| {
             Err(missing(format!(
                 "the step `{}` calls the playbook `{}`, which has no stub in this case",
                 call.step, call.path
             )))
-        })
+        });
+        self.noted(result)
     }
 }
 
