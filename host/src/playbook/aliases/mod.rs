@@ -267,7 +267,7 @@ impl Pass<'_> {
         let Some(row) = unsupported(place, word) else {
             return;
         };
-        for field in row.stands_for {
+        for &field in row.stands_for {
             self.stand_ins.push((self.report.subject(), field));
         }
         let added = self
