@@ -36,7 +36,7 @@ workflow:
   - step: apologize
     tool: transform
     args: {message: "{{ fetch.error.message }}"}
-    jq: "{sorry: $message}"
+    jq: "{sorry: .message}"
     next:
       - step: end
   - step: end
