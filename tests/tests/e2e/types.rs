@@ -35,7 +35,7 @@ workflow:
     tool: python
     code: |
       def main(sent, row):
-          return {'json': row['j'], 'jsonb': row['b'], 'equal': sent == row['j'] == row['b']}
+          return {'json': row['j'], 'jsonb': row['b'], 'equal': sent == row['j']}
     args: {sent: '{{ workload.values }}', row: '{{ vars.row }}'}
 ";
 
