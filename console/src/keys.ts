@@ -44,7 +44,8 @@ function handle(event: KeyboardEvent): boolean {
   }
 }
 
-function isTypedInto(element: HTMLElement): boolean {
+/** Whether an element has its own use for keys. */
+export function isTypedInto(element: HTMLElement): boolean {
   return element.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 }
 

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Execution, ExecutionEvent, ExecutionSummary } from "../src/api/types";
-import { fold } from "../src/execution/fold";
+import { fold, foldAll } from "../src/execution/fold";
 import { matches, merge, update } from "../src/execution/list";
 
 const summary = (id: string, part: Partial<ExecutionSummary> = {}): ExecutionSummary => ({
   execution_id: id, path: "a/b", version: 1, status: "running", started_at: `2026-01-01T00:00:0${id}Z`,
-  finished_at: null, started_by: null, rerun_of: null, resumed: 0, error: null, step_count: 0, ...part,
+  finished_at: null, started_by: null, rerun_of: null, parent: null,
+  parent_step: null, resumed: 0, error: null, step_count: 0, ...part,
 });
 const ids = (list: ExecutionSummary[]) => list.map((each) => each.execution_id);
-const ALL = { status: [], path: "", since: null, until: null };
+const ALL = { status: [], path: "", since: null, until: null, parent: null };
 
 test("pages and news make one list, newest first, each execution once", () => {
   const first = [summary("5"), summary("4")];
@@ -37,6 +38,8 @@ test("an execution that fits no more leaves the filtered list", () => {
 test("filters of path and time", () => {
   assert.ok(matches({ ...ALL, path: "a/" }, summary("1")));
   assert.ok(!matches({ ...ALL, path: "b" }, summary("1")));
+  assert.ok(!matches({ ...ALL, parent: "0" }, summary("1")));
+  assert.ok(matches({ ...ALL, parent: "0" }, summary("1", { parent: "0" })));
   assert.ok(!matches({ ...ALL, since: "2026-01-01T00:00:02Z" }, summary("1")));
   assert.ok(!matches({ ...ALL, until: "2026-01-01T00:00:01Z" }, summary("1")));
 });
@@ -81,4 +84,32 @@ test("a resumed execution runs", () => {
   const resumed = fold({ ...STARTED, status: "interrupted" }, event(2, "execution_resumed", null, { steps: ["a"] }));
   assert.equal(resumed.status, "running");
   assert.equal(resumed.resumed, 1);
+});
+
+test("attempts and items are counted while they come", () => {
+  const steps = [
+    event(2, "step_started", "a", { tool: "http", items: 3 }),
+    event(3, "attempt_failed", "a", { attempt: 1, index: 0 }),
+    event(4, "item_finished", "a", { index: 0, status: "success", log: [{ level: "info", message: "one" }] }),
+    event(5, "item_finished", "a", { index: 1, status: "failed", log: [{ level: "info", message: "two" }] }),
+  ];
+  const before = foldAll(STARTED, steps.slice(0, 2));
+  const after = foldAll(before, steps);
+  const [run] = after.steps;
+  assert.deepEqual([run!.items, run!.items_finished, run!.attempts], [3, 2, 1]);
+  assert.deepEqual(run!.log!.map(({ message }) => message), ["one", "two"]);
+  // What was shown before is not changed behind its back.
+  assert.deepEqual([before.steps[0]!.items_finished, before.events.length], [0, 3]);
+  const ended = fold(after, event(6, "step_finished", "a", { status: "failed", attempts: 4, items: 3, log: [] }));
+  assert.deepEqual([ended.steps[0]!.attempts, ended.steps[0]!.log!.length, after.steps[0]!.status], [4, 2, "running"]);
+});
+
+test("what ran when its server was gone is interrupted", () => {
+  const done = [
+    event(2, "step_started", "a", {}),
+    event(3, "execution_resumed", null, { steps: ["a"] }),
+    event(4, "step_started", "a", {}),
+    event(5, "step_finished", "a", { status: "success" }),
+  ].reduce(fold, STARTED);
+  assert.deepEqual(done.steps.map(({ status }) => status), ["interrupted", "success"]);
 });

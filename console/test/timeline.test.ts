@@ -8,7 +8,8 @@ const at = (ms: number) => new Date(Date.UTC(2026, 0, 1) + ms).toISOString();
 const START = Date.UTC(2026, 0, 1);
 const run = (step: string, start: number, part: Partial<StepRun>): StepRun => ({
   step, tool: "python", status: "success", started_at: at(start), finished_at: null, duration_ms: null,
-  cpu_ms: null, queued_ms: null, memory_bytes: null, host_calls: null, error: null, ...part,
+  cpu_ms: null, queued_ms: null, memory_bytes: null, host_calls: null, attempts: null,
+  items: null, items_finished: 0, error: null, ...part,
 });
 
 test("bars wait, then work; a running one reaches to now", () => {

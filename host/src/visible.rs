@@ -42,7 +42,8 @@ pub fn cut(text: &mut String, most: usize) {
     }
 }
 
-fn is_hidden(c: char) -> bool {
+/// Whether a character could drive a terminal or turn the direction of writing.
+pub fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         // Unicode's Bidi_Control, and its line and paragraph separators.

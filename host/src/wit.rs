@@ -14,6 +14,24 @@ wasmtime::component::bindgen!({
     },
 });
 
+/// `noetl:tool/postgres-copy`, which the world `tool` does not have.
+pub mod copy {
+    wasmtime::component::bindgen!({
+        path: "../wit/0.2",
+        inline: "
+            package noetl:bindings;
+            world only-copy { import noetl:tool/postgres-copy@0.2.0; }
+        ",
+        world: "noetl:bindings/only-copy",
+        imports: { default: async | trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
+        with: {
+            "noetl:tool/types": super::noetl::tool::types,
+            "noetl:tool/postgres": super::noetl::tool::postgres,
+        },
+    });
+}
+
 /// `noetl:tool/http` by itself: its answer has a handle in it, which can't cross.
 pub mod http {
     wasmtime::component::bindgen!({

@@ -1,11 +1,13 @@
 import { query, request, requestWithHeaders } from "./client";
-import type { Execution, ExecutionSummary } from "./types";
+import type { Execution, ExecutionSummary, Replay } from "./types";
 
 export interface ExecutionFilter {
   status: string[];
   path: string;
   since: string | null;
   until: string | null;
+  /** The execution that called them. */
+  parent: string | null;
 }
 
 export interface ExecutionPage {
@@ -16,8 +18,8 @@ export interface ExecutionPage {
 const PAGE = 50;
 
 export function listExecutions(filter: ExecutionFilter, cursor: string | null, signal?: AbortSignal) {
-  const { status, path, since, until } = filter;
-  const members = { status: status.join(","), path, since, until, limit: PAGE, cursor };
+  const { status, ...rest } = filter;
+  const members = { status: status.join(","), ...rest, limit: PAGE, cursor };
   return request<ExecutionPage>("GET", `executions${query(members)}`, { signal });
 }
 
@@ -27,6 +29,14 @@ export const eventsOf = (id: string) => `${one(id)}/events`;
 
 export const getExecution = (id: string, signal?: AbortSignal) =>
   request<Execution>("GET", one(id), { signal });
+
+/** Walks an execution that has ended once more from its record. */
+export const getReplay = (id: string, signal?: AbortSignal) =>
+  request<Replay>("GET", `${one(id)}/replay`, { signal });
+
+/** The executions that an execution has called, the newest first. */
+export const listCalled = (parent: string, signal?: AbortSignal) =>
+  listExecutions({ status: [], path: "", since: null, until: null, parent }, null, signal);
 
 export const cancelExecution = (id: string) => request<unknown>("POST", `${one(id)}/cancel`);
 

@@ -36,6 +36,9 @@ export interface ExecutionSummary {
   finished_at: string | null;
   started_by: string | null;
   rerun_of: string | null;
+  /** The execution that called it, and its step. */
+  parent: string | null;
+  parent_step: string | null;
   resumed: number;
   error: ExecutionError | null;
   /** How many runs of steps there were. */
@@ -69,6 +72,11 @@ export interface StepRun {
   queued_ms: number | null;
   memory_bytes: number | null;
   host_calls: number | null;
+  /** How often its tool was run, if more than once. */
+  attempts: number | null;
+  /** The items of its loop, if it has one. */
+  items: number | null;
+  items_finished: number;
   args?: unknown;
   result?: unknown;
   vars?: Record<string, unknown> | null;
@@ -92,6 +100,28 @@ export interface Execution extends ExecutionSummary {
   events: ExecutionEvent[];
 }
 
+/** Something that did not come out as it is recorded. */
+export interface Difference {
+  field: string;
+  recorded: unknown;
+  replayed: unknown;
+}
+
+/** A run of a step, walked once more. */
+export interface ReplayedStep {
+  step: string;
+  /** Which of its runs that ended, from 1. */
+  visit: number;
+  differences: Difference[];
+}
+
+/** An execution that was walked once more from its record. */
+export interface Replay {
+  same: boolean;
+  steps: ReplayedStep[];
+  differences: Difference[];
+}
+
 export interface PlaybookSummary {
   path: string;
   name: string;
@@ -108,7 +138,19 @@ export interface Next {
   default: boolean;
 }
 
-export interface PlaybookStep {
+/** What a step does beside running its tool once. */
+export interface Control {
+  calls: { path: string; version: number | null } | null;
+  loop: { element: string; concurrency: number; continues: boolean } | null;
+  /** How often its tool is run at most, if a failed attempt is made again. */
+  attempts: number | null;
+  join: "all" | "any" | null;
+  /** The table that rows of its result go into. */
+  sink: string | null;
+  finally: boolean;
+}
+
+export interface PlaybookStep extends Control {
   name: string;
   line: number;
   tool: string | null;
@@ -117,6 +159,7 @@ export interface PlaybookStep {
   vars: string[];
   code_line: number | null;
   next: Next[];
+  on_error: Next[];
 }
 
 export interface Playbook {

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { cancelExecution, deleteExecution, rerunExecution } from "../api/executions";
 import { asProblem, type Problem } from "../api/problem";
 import type { Execution } from "../api/types";
-import { executionHref, go, href } from "../router";
+import { executionHref, go, href, route, setQuery } from "../router";
 import { canAdminister, canRun } from "../session";
 import { ConfirmButton } from "../ui/dialog";
 import { ProblemNote } from "../ui/problem";
@@ -12,6 +12,7 @@ export function ExecutionActions({ execution, onChange }: { execution: Execution
   const { execution_id: id, status } = execution;
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
+  const replayed = route.value.query.has("at");
 
   const rerun = async (version: "same" | "latest") => {
     setBusy(true);
@@ -35,6 +36,10 @@ export function ExecutionActions({ execution, onChange }: { execution: Execution
   return (
     <>
       {problem && <ProblemNote problem={problem} />}
+      {status !== "running" && execution.events.length > 0 && (
+        <button type="button" aria-pressed={replayed} onClick={() => setQuery({ at: replayed ? null : 1, step: null })}
+          title="Step through what is recorded; nothing is run">Replay</button>
+      )}
       {canRun.value && (
         <div class="joined" role="group" aria-label="Run again">
           <button type="button" disabled={busy} onClick={() => rerun("same")}>Run again</button>

@@ -1,6 +1,7 @@
 import type { ExecutionFilter } from "../api/executions";
 import { STATUSES } from "../api/types";
 import { route, setQuery } from "../router";
+import { brief } from "../text";
 import { Icon } from "../ui/icon";
 
 const HOUR = 3_600_000;
@@ -18,6 +19,7 @@ export function filterOf(query: URLSearchParams): ExecutionFilter {
     path: query.get("path") ?? "",
     since: period ? new Date(Date.now() - period.ms).toISOString() : iso(query.get("since")),
     until: period ? null : iso(query.get("until")),
+    parent: query.get("parent"),
   };
 }
 
@@ -44,6 +46,11 @@ export function ExecutionFilters() {
     <div class="filters" role="search">
       <input type="search" data-filter aria-label="Path begins with" placeholder="Path begins with…  ( / )"
         value={query.get("path") ?? ""} onInput={(event) => typed(event.currentTarget.value)} />
+      {query.get("parent") && (
+        <button type="button" class="chip" aria-pressed title="Show all executions" onClick={() => setQuery({ parent: null })}>
+          Called by {brief(query.get("parent")!.slice(-8), 8)}
+        </button>
+      )}
       <div class="chips" role="group" aria-label="State">
         {STATUSES.map((status) => (
           <button key={status} type="button" class="chip" data-status={status}

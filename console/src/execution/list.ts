@@ -32,6 +32,7 @@ export function matches(filter: ExecutionFilter, execution: ExecutionSummary): b
   return (
     (filter.status.length === 0 || filter.status.includes(execution.status)) &&
     execution.path.startsWith(filter.path) &&
+    (!filter.parent || execution.parent === filter.parent) &&
     (!filter.since || started >= Date.parse(filter.since)) &&
     (!filter.until || started < Date.parse(filter.until))
   );

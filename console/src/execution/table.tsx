@@ -27,7 +27,7 @@ export function ExecutionTable({ executions }: { executions: ExecutionSummary[] 
 }
 
 function Row({ execution }: { execution: ExecutionSummary }) {
-  const { execution_id: id, path, version, status, error, resumed, rerun_of, started_by } = execution;
+  const { execution_id: id, path, version, status, error, resumed, rerun_of, started_by, parent, parent_step } = execution;
   return (
     <tr>
       <td><StatusBadge status={status} /></td>
@@ -35,6 +35,7 @@ function Row({ execution }: { execution: ExecutionSummary }) {
         <a href={executionHref(id)} data-entry>{brief(path, 160)}<span class="version">@{version}</span></a>
         {resumed > 0 && <span class="tag" title="Taken up again after the server stopped">resumed{resumed > 1 && ` ×${resumed}`}</span>}
         {rerun_of && <span class="tag" title={`Runs ${rerun_of} again`}>re-run</span>}
+        {parent && <span class="tag" title={brief(`Called by the step ${parent_step} of ${parent}`, 200)}>called</span>}
         {error && <div class="row-error">{error.step && <b>{brief(error.step, 60)}: </b>}{brief(maskText(cut(error.message, 20_000)), 180)}</div>}
       </td>
       <td class="nowrap"><Time at={execution.started_at} /></td>

@@ -3,7 +3,7 @@ import { eventsOf, getExecution } from "../api/executions";
 import { asProblem, type Problem } from "../api/problem";
 import { follow } from "../api/stream";
 import type { Execution, ExecutionEvent } from "../api/types";
-import { fold } from "./fold";
+import { foldAll } from "./fold";
 
 export interface Watched {
   execution: Execution | null;
@@ -68,7 +68,7 @@ export function useExecution(id: string): Watched {
     function takeIn() {
       frame = 0;
       if (!current) return;
-      current = news.reduce(fold, current);
+      current = foldAll(current, news);
       news = [];
       setState((old) => ({ ...old, execution: current }));
     }

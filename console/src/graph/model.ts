@@ -1,6 +1,6 @@
 // A playbook's steps and the ways between them, with what an execution did.
 
-import type { ExecutionEvent, PlaybookStep, Status, StepRun } from "../api/types";
+import type { ExecutionEvent, Next, PlaybookStep, Status, StepRun } from "../api/types";
 
 /** `idle`: has not run. `passed`: has no tool, and the execution went through it. */
 export type NodeState = Status | "idle" | "passed";
@@ -18,7 +18,10 @@ export interface Node {
 export interface Edge {
   from: string;
   to: string;
-  kind: "always" | "when" | "default";
+  /** `then`: from one step of `finally` to the one after it. */
+  kind: "always" | "when" | "default" | "then";
+  /** Whether it is the way of a step that has failed. */
+  error: boolean;
   when: string | null;
   taken: boolean;
 }
@@ -45,7 +48,7 @@ export function buildGraph(steps: PlaybookStep[], course: Course | null): Graph 
   const names = new Set([
     ...known.keys(),
     ...runs.keys(),
-    ...steps.flatMap((step) => step.next.flatMap((next) => next.then)),
+    ...steps.flatMap((step) => [...step.next, ...step.on_error].flatMap((next) => next.then)),
   ]);
   const nodes = [...names].map((name): Node => {
     const step = known.get(name) ?? null;
@@ -61,28 +64,62 @@ export function buildGraph(steps: PlaybookStep[], course: Course | null): Graph 
   });
 
   const edges = new Map<string, Edge>();
-  for (const step of steps) {
-    for (const next of step.next) {
-      for (const to of next.then) {
-        const kind = next.when !== null ? "when" : next.default ? "default" : "always";
-        const key = JSON.stringify([step.name, to, kind, next.when]);
-        edges.set(key, { from: step.name, to, kind, when: next.when, taken: taken.has(way(step.name, to)) });
+  const add = (from: string, ways: Next[], error: boolean) => {
+    for (const { when, then, default: otherwise } of ways) {
+      for (const to of then) {
+        const kind = when !== null ? "when" : otherwise ? "default" : "always";
+        const key = JSON.stringify([from, to, kind, error, when]);
+        edges.set(key, { from, to, kind, error, when, taken: taken.has(way(from, to, error)) });
       }
     }
+  };
+  for (const step of steps) {
+    add(step.name, step.next, false);
+    add(step.name, step.on_error, true);
   }
+  const last = steps.filter((step) => step.finally).map(({ name }) => name);
+  last.slice(1).forEach((to, i) => {
+    const from = last[i]!;
+    edges.set(way(from, to, false), { from, to, kind: "then", error: false, when: null, taken: visited.has(to) });
+  });
   // Without its playbook an execution still shows which way it went.
   if (steps.length === 0) {
     for (const key of taken) {
-      const [from, to] = JSON.parse(key) as [string, string];
+      const [from, to, error] = JSON.parse(key) as [string, string, boolean];
       if (names.has(from) && names.has(to)) {
-        edges.set(key, { from, to, kind: "always", when: null, taken: true });
+        edges.set(key, { from, to, kind: "always", error, when: null, taken: true });
       }
     }
   }
   return { nodes, edges: [...edges.values()] };
 }
 
-const way = (from: string, to: string) => JSON.stringify([from, to]);
+const way = (from: string, to: string, error: boolean) => JSON.stringify([from, to, error]);
+
+/**
+ * What only the layout knows: the steps of `finally` stand below those with which
+ * the workflow can end.
+ */
+export function belowWorkflow({ nodes, edges }: Graph): { from: string; to: string }[] {
+  const first = nodes.find((node) => node.step?.finally);
+  if (!first) return [];
+  const leading = new Set(edges.map(({ from }) => from));
+  const ends = nodes.filter((node) => !node.step?.finally && !leading.has(node.name));
+  return ends.map(({ name }) => ({ from: name, to: first.name }));
+}
+
+/** What a step does beside running its tool once, in a few words. */
+export function marksOf(step: PlaybookStep | null): string[] {
+  if (!step) return [];
+  const { loop, attempts, join, sink } = step;
+  return [
+    step.finally ? "finally" : "",
+    loop ? (loop.concurrency > 1 ? `loop ×${loop.concurrency}` : "loop") : "",
+    attempts ? `retry ${attempts}` : "",
+    join ? `join ${join}` : "",
+    sink ? `sink ${sink}` : "",
+  ].filter(Boolean);
+}
 
 /**
  * The steps that the execution came to and the ways that it took. A tool step
@@ -99,9 +136,13 @@ function follow(
   if (!course) return { visited, taken };
 
   for (const { event, step, data } of course.events) {
+    if (event === "finally_started") {
+      // Those without a tool leave no other trace.
+      for (const { name, tool, finally: last } of steps) if (last && !tool) visited.add(name);
+    }
     if (event !== "step_finished" || !step || !Array.isArray(data?.next)) continue;
     for (const to of data.next) {
-      taken.add(way(step, String(to)));
+      taken.add(way(step, String(to), data.status !== "success"));
       visited.add(String(to));
     }
   }
@@ -113,7 +154,7 @@ function follow(
     const step = known.get(name);
     if (!step || step.tool) continue;
     for (const to of waysOn(step, visited)) {
-      taken.add(way(name, to));
+      taken.add(way(name, to, false));
       if (!visited.has(to)) {
         visited.add(to);
         waiting.push(to);

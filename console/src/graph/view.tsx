@@ -2,9 +2,10 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { brief } from "../text";
 import { Icon } from "../ui/icon";
 import { layOut, type Layout, type Point } from "./layout";
-import type { Edge, Graph, Node } from "./model";
+import { belowWorkflow, marksOf, type Edge, type Graph, type Node } from "./model";
 
 const NODE_HEIGHT = 42;
+const MARKS_HEIGHT = 15;
 const NODE_FONT = "600 13px system-ui, sans-serif";
 const LABEL_FONT = "11px ui-monospace, monospace";
 const NAME_LENGTH = 30;
@@ -16,10 +17,12 @@ interface GraphViewProps {
   /** Whether it shows an execution: then what was not taken stands back. */
   ran: boolean;
   selected: string | null;
+  /** Steps of which something is wrong that their state does not say. */
+  marked?: Set<string>;
   onSelect: (step: string) => void;
 }
 
-export function GraphView({ graph, ran, selected, onSelect }: GraphViewProps) {
+export function GraphView({ graph, ran, selected, marked, onSelect }: GraphViewProps) {
   const { layout, tooLarge } = useLayout(graph);
   const [scale, setScale] = useState<number | "fit">("fit");
   const box = useRef<HTMLDivElement>(null);
@@ -46,7 +49,7 @@ export function GraphView({ graph, ran, selected, onSelect }: GraphViewProps) {
           <svg width={layout.width * factor} height={layout.height * factor}
             viewBox={`0 0 ${layout.width} ${layout.height}`} role="group" aria-label="Steps">
             <defs>
-              {["way", "taken"].map((kind) => (
+              {["way", "taken", "wrong"].map((kind) => (
                 <marker key={kind} id={`arrow-${kind}`} class={`arrow ${kind}`} viewBox="0 0 8 8" refX="7" refY="4"
                   markerWidth="7" markerHeight="7" orient="auto" markerUnits="userSpaceOnUse">
                   <path d="M0 0.5L8 4L0 7.5z" />
@@ -57,7 +60,7 @@ export function GraphView({ graph, ran, selected, onSelect }: GraphViewProps) {
               <EdgeView key={i} edge={edge} place={layout.edges[i]} ran={ran} />)}
             {graph.nodes.map((node, i) => layout.nodes[i] &&
               <NodeView key={node.name} node={node} at={layout.nodes[i]} ran={ran}
-                selected={node.name === selected} onSelect={() => onSelect(node.name)} />)}
+                selected={node.name === selected} marked={marked?.has(node.name) ?? false} onSelect={() => onSelect(node.name)} />)}
           </svg>
         )}
       </div>
@@ -65,14 +68,20 @@ export function GraphView({ graph, ran, selected, onSelect }: GraphViewProps) {
   );
 }
 
-function NodeView({ node, at, ran, selected, onSelect }:
-  { node: Node; at: Point; ran: boolean; selected: boolean; onSelect: () => void }) {
+function NodeView({ node, at, ran, selected, marked, onSelect }:
+  { node: Node; at: Point; ran: boolean; selected: boolean; marked: boolean; onSelect: () => void }) {
   const width = widthOf(node);
+  const height = heightOf(node);
+  const marks = marksOf(node.step);
   const state = ran ? node.state : "idle";
-  const said = [node.name, node.tool ?? "no tool", ran ? node.state : "", node.runs > 1 ? `${node.runs} times` : ""];
+  const said = [
+    node.name, node.tool ?? "no tool", ran ? node.state : "", node.runs > 1 ? `${node.runs} times` : "", ...marks,
+    marked ? "came out differently" : "",
+  ];
+  const kind = ["node", selected && "selected", !node.tool && "plain", node.step?.finally && "last", marked && "marked"];
   return (
-    <g class={`node ${selected ? "selected" : ""} ${node.tool ? "" : "plain"}`} data-status={ran ? state : "known"}
-      transform={`translate(${at.x - width / 2} ${at.y - NODE_HEIGHT / 2})`}
+    <g class={kind.filter(Boolean).join(" ")} data-status={ran ? state : "known"}
+      transform={`translate(${at.x - width / 2} ${at.y - height / 2})`}
       role="button" tabindex={0} aria-pressed={selected} aria-label={brief(said.filter(Boolean).join(", "), 200)}
       onClick={onSelect}
       onKeyDown={(event) => {
@@ -80,7 +89,8 @@ function NodeView({ node, at, ran, selected, onSelect }:
         event.preventDefault();
         onSelect();
       }}>
-      <rect width={width} height={NODE_HEIGHT} rx={node.tool ? 8 : NODE_HEIGHT / 2} />
+      <rect width={width} height={height} rx={node.tool ? 8 : height / 2} />
+      {node.step?.calls && <rect class="inner" x="4" y="0" width={width - 8} height={height} />}
       {ran && <Icon name={state} x={11} y={NODE_HEIGHT / 2 - 8} />}
       <text class="name" x={ran ? 35 : 14} y={node.tool ? 18 : 25}>{brief(node.name, NAME_LENGTH)}</text>
       {node.runs > 1 && (
@@ -90,25 +100,29 @@ function NodeView({ node, at, ran, selected, onSelect }:
         </g>
       )}
       {node.tool && <text class="tool" x={ran ? 35 : 14} y="33">{toolOf(node)}</text>}
+      {marks.length > 0 && <text class="marks" x={ran ? 35 : 14} y={node.tool ? 48 : 41}>{markText(node)}</text>}
     </g>
   );
 }
 
 function toolOf(node: Node): string {
-  const task = node.step?.task;
-  return brief(`${node.tool}${task && task !== node.name ? ` · ${task}` : ""}`, NAME_LENGTH);
+  const what = node.step?.calls?.path ?? node.step?.task;
+  return brief(`${node.tool}${what && what !== node.name ? ` · ${what}` : ""}`, NAME_LENGTH);
 }
+
+const markText = (node: Node) => brief(marksOf(node.step).join(" · "), LABEL_LENGTH);
 
 function EdgeView({ edge, place, ran }: { edge: Edge; place: Layout["edges"][number]; ran: boolean }) {
   const label = labelOf(edge);
   const taken = ran && edge.taken;
   const width = labelWidth(edge);
+  const kind = ["edge", taken ? "taken" : ran && "left", edge.error && "error"];
   return (
-    <g class={`edge ${taken ? "taken" : ran ? "left" : ""}`}>
-      <path d={curve(place.points)} marker-end={`url(#arrow-${taken ? "taken" : "way"})`} />
+    <g class={kind.filter(Boolean).join(" ")}>
+      <path d={curve(place.points)} marker-end={`url(#arrow-${taken ? (edge.error ? "wrong" : "taken") : "way"})`} />
       {label && (
         <g transform={`translate(${place.label.x} ${place.label.y})`}>
-          <title>{brief(edge.when ?? "otherwise", 1_000)}</title>
+          <title>{brief(edge.when ?? label, 1_000)}</title>
           <rect x={-width / 2} y="-9" width={width} height="18" rx="9" />
           <text text-anchor="middle" y="4">{label}</text>
         </g>
@@ -132,9 +146,8 @@ function curve(points: Point[]): string {
 }
 
 function labelOf(edge: Edge): string {
-  if (edge.kind === "default") return "otherwise";
-  if (edge.when === null) return "";
-  return brief(edge.when.replace(/^\s*\{\{\s*|\s*\}\}\s*$/g, ""), LABEL_LENGTH);
+  const when = edge.kind === "default" ? "otherwise" : (edge.when ?? "").replace(/^\s*\{\{\s*|\s*\}\}\s*$/g, "");
+  return brief([edge.error ? "on error" : "", when].filter(Boolean).join(": "), LABEL_LENGTH);
 }
 
 const labelWidth = (edge: Edge) => {
@@ -143,7 +156,12 @@ const labelWidth = (edge: Edge) => {
 };
 
 const widthOf = (node: Node) =>
-  Math.max(84, 50 + Math.max(textWidth(brief(node.name, NAME_LENGTH), NODE_FONT), textWidth(toolOf(node), LABEL_FONT)));
+  Math.max(84, 50 + Math.max(
+    textWidth(brief(node.name, NAME_LENGTH), NODE_FONT),
+    textWidth(node.tool ? toolOf(node) : "", LABEL_FONT),
+    textWidth(markText(node), LABEL_FONT)));
+
+const heightOf = (node: Node) => NODE_HEIGHT + (marksOf(node.step).length > 0 ? MARKS_HEIGHT : 0);
 
 let canvas: CanvasRenderingContext2D | null = null;
 
@@ -158,8 +176,11 @@ function textWidth(text: string, font: string): number {
 function useLayout(graph: Graph): { layout: Layout | null; tooLarge: boolean } {
   const [state, setState] = useState<{ layout: Layout | null; tooLarge: boolean }>({ layout: null, tooLarge: false });
   const request = useMemo(() => ({
-    nodes: graph.nodes.map((node) => ({ name: node.name, width: widthOf(node), height: NODE_HEIGHT })),
-    edges: graph.edges.map((edge) => ({ from: edge.from, to: edge.to, width: labelWidth(edge) })),
+    nodes: graph.nodes.map((node) => ({ name: node.name, width: widthOf(node), height: heightOf(node) })),
+    edges: [
+      ...graph.edges.map((edge) => ({ from: edge.from, to: edge.to, width: labelWidth(edge) })),
+      ...belowWorkflow(graph).map((edge) => ({ ...edge, width: 0 })),
+    ],
   }), [graph]);
   useEffect(() => {
     const abort = new AbortController();

@@ -1,5 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { getPlaybook } from "../api/catalog";
+import { getReplay } from "../api/executions";
 import type { Execution } from "../api/types";
 import { now } from "../clock";
 import { ExecutionActions } from "../execution/actions";
@@ -11,6 +12,9 @@ import { moment } from "../format";
 import { buildGraph } from "../graph/model";
 import { GraphView } from "../graph/view";
 import { useLoad } from "../load";
+import { ReplayControls } from "../replay/controls";
+import { differencesOf, momentAt, placeOf, placesOf, timelineAt, timeOf, varsAfter } from "../replay/model";
+import { Differences, ReplayOutcome } from "../replay/outcome";
 import { executionHref, href, playbookHref, route, setQuery } from "../router";
 import { brief } from "../text";
 import { buildTimeline } from "../timeline/model";
@@ -56,7 +60,7 @@ function Heading({ execution }: { execution: Execution }) {
 }
 
 function Facts({ execution }: { execution: Execution }) {
-  const { execution_id: id, started_at, finished_at, started_by, rerun_of, resumed, status } = execution;
+  const { execution_id: id, started_at, finished_at, started_by, rerun_of, parent, parent_step, resumed, status } = execution;
   return (
     <p class="facts">
       <span title={moment(started_at)}>Started <b><Time at={started_at} /></b></span>
@@ -64,6 +68,7 @@ function Facts({ execution }: { execution: Execution }) {
         <span>{finished_at ? "Took" : "Running for"} <b><Took from={started_at} to={finished_at} /></b></span>}
       {started_by && <span>By <b>{brief(started_by, 60)}</b></span>}
       {resumed > 0 && <span class="tag">Resumed {resumed === 1 ? "once" : `${resumed} times`} after the server stopped</span>}
+      {parent && <span>Called by <a href={executionHref(parent, { step: parent_step })}>{brief(parent_step ?? parent, 60)}</a></span>}
       {rerun_of && <span>Runs <a href={executionHref(rerun_of)}>{brief(rerun_of, 40)}</a> again</span>}
       <span class="id">{brief(id, 60)} <Copy text={() => id} label="" /></span>
     </p>
@@ -71,21 +76,28 @@ function Facts({ execution }: { execution: Execution }) {
 }
 
 function Body({ execution }: { execution: Execution }) {
-  const { path, version, steps, events } = execution;
+  const { execution_id: id, path, version, steps, events, status } = execution;
   // It may have been removed from the catalog since.
   const { data: playbook, loading } = useLoad((signal) => getPlaybook(path, version, signal), [path, version]);
-  const graph = useMemo(() => buildGraph(playbook?.steps ?? [], { steps, events }), [playbook, steps, events]);
+  const at = status === "running" ? null : placeOf(route.value.query.get("at"), events.length);
+  const moment = useMemo(() => (at === null ? null : momentAt(execution, at)), [execution, at]);
+  const replay = useLoad(async (signal) => (at === null ? null : getReplay(id, signal)), [id, at !== null]);
+  const places = useMemo(() => (replay.data ? placesOf(replay.data, events) : []), [replay.data, events]);
+  const marked = useMemo(() => new Set(places.map(({ step }) => step)), [places]);
+  const shown = moment ?? execution;
+  const graph = useMemo(() => buildGraph(playbook?.steps ?? [], shown), [playbook, shown]);
   const running = steps.some((run) => run.status === "running");
   const tick = running ? now.value : 0;
-  const timeline = useMemo(() => buildTimeline(steps, Date.now()), [steps, tick]);
+  const whole = useMemo(() => buildTimeline(steps, Date.now()), [steps, tick]);
+  const timeline = useMemo(() => (moment ? timelineAt(whole, moment) : whole), [whole, moment]);
   const resumed = useMemo(
-    () => events.filter(({ event }) => event === "execution_resumed").map(({ at }) => Date.parse(at)),
+    () => events.filter(({ event }) => event === "execution_resumed").map((event) => Date.parse(event.at)),
     [events]);
   const place: PlaybookPlace | null = playbook && { path, version, file: playbook.file };
 
   const chosen = route.value.query.get("step");
   const [run, setRun] = useState<number | null>(null);
-  const runs = steps.flatMap((each, i) => (each.step === chosen ? [i] : []));
+  const runs = shown.steps.flatMap((each, i) => (each.step === chosen ? [i] : []));
   const index = run !== null && runs.includes(run) ? run : (runs.at(-1) ?? null);
   const selectRun = (i: number) => {
     setRun(i);
@@ -95,15 +107,25 @@ function Body({ execution }: { execution: Execution }) {
     setRun(null);
     setQuery({ step: name === chosen ? null : name });
   };
+  const moveTo = (to: number) => {
+    setRun(null);
+    setQuery({ at: to + 1, step: events[to]!.step });
+  };
 
   return (
     <>
+      {at !== null && (
+        <section class="card replay" aria-label="Replay">
+          <ReplayControls execution={execution} at={at} onMove={moveTo} onClose={() => setQuery({ at: null })} />
+          <ReplayOutcome loaded={replay} places={places} onMove={moveTo} />
+        </section>
+      )}
       <section class="card timeline-card" aria-label="Timeline">
-        <TimelineView timeline={timeline} resumed={resumed} selected={index} onSelect={selectRun} />
+        <TimelineView timeline={timeline} resumed={resumed} moment={moment && timeOf(moment)} selected={index} onSelect={selectRun} />
       </section>
       <div class="split">
         <section class="card graph-card" aria-label="Graph">
-          {!loading && <GraphView graph={graph} ran selected={chosen} onSelect={selectStep} />}
+          {!loading && <GraphView graph={graph} ran selected={chosen} marked={marked} onSelect={selectStep} />}
           {!loading && !playbook && <p class="quiet">This version of the playbook is no longer in the catalog.</p>}
         </section>
         <section class="card details" aria-label={chosen ? "The selected step" : "The execution"}>
@@ -111,9 +133,12 @@ function Body({ execution }: { execution: Execution }) {
             ? <>
                 <button type="button" class="link back" onClick={() => setQuery({ step: null })}>← The whole execution</button>
                 <StepDetails key={`${chosen} ${index}`} name={chosen} step={playbook?.steps.find((each) => each.name === chosen) ?? null}
-                  run={index === null ? null : steps[index]!} runs={runs} index={index} place={place} onSelect={selectRun} />
+                  execution={shown} runs={runs} index={index} place={place} onSelect={selectRun}>
+                  {index !== null && <Differences differences={differencesOf(places, shown.steps, index)} />}
+                </StepDetails>
               </>
-            : <Whole execution={execution} place={place} />}
+            : <Whole execution={shown} place={place} />}
+          {moment && <ValueSection title="Variables at this moment" value={varsAfter(moment.events)} none="None are set." />}
         </section>
       </div>
     </>

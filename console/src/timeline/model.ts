@@ -1,10 +1,12 @@
 // The bars of a timeline.
 
-import type { StepRun } from "../api/types";
+import type { Status, StepRun } from "../api/types";
 import { scaleOf, type Scale, type Span } from "./scale";
 
 export interface Bar {
   run: StepRun;
+  /** `idle`: in a replay, it has not begun. */
+  state: Status | "idle";
   /** The run among all of the execution. */
   index: number;
   /** The step's name, numbered if it ran more than once. */
@@ -32,6 +34,7 @@ export function buildTimeline(steps: StepRun[], now: number): Timeline {
     const end = Math.max(start, endOf(run, start + queued, now));
     return {
       run,
+      state: run.status,
       index,
       label: total.get(run.step)! > 1 ? `${run.step} (${number})` : run.step,
       span: { start, end },

@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import { bytes, duration, integer, moment } from "../format";
+import { bytes, duration, integer, moment as timeText } from "../format";
 import { brief } from "../text";
 import { Icon } from "../ui/icon";
 import { useWindow } from "../ui/window";
@@ -13,11 +13,13 @@ interface TimelineViewProps {
   timeline: Timeline;
   /** When the execution was taken up again. */
   resumed: number[];
+  /** The moment that is shown, in a replay. */
+  moment?: number | null;
   selected: number | null;
   onSelect: (index: number) => void;
 }
 
-export function TimelineView({ timeline, resumed, selected, onSelect }: TimelineViewProps) {
+export function TimelineView({ timeline, resumed, moment = null, selected, onSelect }: TimelineViewProps) {
   const { bars, scale } = timeline;
   const { element, first, last, above, below } = useWindow<HTMLDivElement>(bars.length, ROW_HEIGHT);
   const place = bars.findIndex((bar) => bar.index === selected);
@@ -46,7 +48,7 @@ export function TimelineView({ timeline, resumed, selected, onSelect }: Timeline
         <tbody>
           {above > 0 && <tr style={{ height: `${above}px` }} />}
           {bars.slice(first, last).map((bar) => (
-            <Row key={bar.index} bar={bar} scale={scale} resumed={resumed}
+            <Row key={bar.index} bar={bar} scale={scale} resumed={resumed} moment={moment}
               selected={bar.index === selected} onSelect={() => onSelect(bar.index)} />
           ))}
           {below > 0 && <tr style={{ height: `${below}px` }} />}
@@ -60,29 +62,31 @@ interface RowProps {
   bar: Bar;
   scale: Scale;
   resumed: number[];
+  moment: number | null;
   selected: boolean;
   onSelect: () => void;
 }
 
-function Row({ bar, scale, resumed, selected, onSelect }: RowProps) {
-  const { run, span, began } = bar;
+function Row({ bar, scale, resumed, moment, selected, onSelect }: RowProps) {
+  const { run, state, span, began } = bar;
   const [start, work, end] = [span.start, began, span.end].map(scale.place) as [number, number, number];
   return (
-    <tr class={selected ? "selected" : ""} data-status={run.status} onClick={onSelect}>
+    <tr class={selected ? "selected" : ""} data-status={state} onClick={onSelect}>
       <th scope="row">
         <button type="button" data-entry aria-pressed={selected} title={brief(bar.label, 500)}>
-          <Icon name={run.status} />{brief(bar.label, 60)}<span class="sr">, {run.status}</span>
+          <Icon name={state} />{brief(bar.label, 60)}<span class="sr">, {state}</span>
         </button>
       </th>
       <td class="track">
-        <div class="track-inner" title={`Started ${moment(run.started_at)}`}>
+        <div class="track-inner" title={state === "idle" ? "Has not started" : `Started ${timeText(run.started_at)}`}>
           {scale.gaps.map((gap) => <span key={gap.start} class="gap" style={box(gap.at, gap.at + gap.width)} />)}
           {resumed.map((at) => <span key={at} class="resumption" style={{ left: percent(scale.place(at)) }} />)}
           {work > start && <span class="bar queued" style={box(start, work)} />}
           <span class="bar" style={box(work, end)} />
+          {moment !== null && <span class="cursor" style={{ left: percent(scale.place(moment)) }} />}
         </div>
       </td>
-      <td class="n">{span.end > began ? duration(span.end - began) : "–"}</td>
+      <td class="n">{span.end > began && state !== "idle" ? duration(span.end - began) : "–"}</td>
       <td class="n wide">{run.queued_ms === null ? "" : duration(run.queued_ms)}</td>
       <td class="n wide">{run.cpu_ms === null ? "" : duration(run.cpu_ms)}</td>
       <td class="n wide">{run.memory_bytes === null ? "" : bytes(run.memory_bytes)}</td>

@@ -7,6 +7,7 @@ const KEYS: [keys: string[], what: string][] = [
   [["j"], "Next entry of the list"],
   [["k"], "Previous entry"],
   [["Enter"], "Open the entry"],
+  [["←", "→"], "Back and forward in a replay"],
   [["Esc"], "Close, or leave the filter"],
   [["?"], "These shortcuts"],
 ];

@@ -9,8 +9,30 @@ use noetl_tool::serde::Deserialize;
 pub struct Config {
     /// The credential's alias.
     pub credential: String,
-    /// The script, split.
-    pub statements: Vec<Statement>,
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// What the step does there.
+#[derive(Debug, Deserialize)]
+#[serde(crate = "noetl_tool::serde", rename_all = "snake_case")]
+pub enum Work {
+    /// Runs a script, split.
+    Statements(Vec<Statement>),
+    /// Stores the rows that are in the arguments.
+    Copy(Target),
+}
+
+/// Where rows go.
+#[derive(Debug, Deserialize)]
+#[serde(crate = "noetl_tool::serde")]
+pub struct Target {
+    /// The table's name, after its schema's if that is named.
+    pub table: Vec<String>,
+    /// The columns whose values say which row of the table a row replaces. Without
+    /// any, all rows are new.
+    #[serde(default)]
+    pub key: Vec<String>,
 }
 
 /// One statement, with `$1` … for its parameters.

@@ -3,12 +3,21 @@
 use noetl_tool::serde_json::{Value, json};
 use noetl_tool::{Error, Failure, postgres};
 
-/// Which statement of the script failed.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    /// From 1.
-    pub number: usize,
-    pub total: usize,
+/// Where it went wrong.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// In a statement of the script.
+    Statement {
+        /// From 1.
+        number: usize,
+        total: usize,
+    },
+    /// In one of the rows.
+    Row {
+        /// From 1.
+        number: usize,
+        column: Option<String>,
+    },
 }
 
 pub fn of(error: postgres::Error, place: Option<Place>) -> Error {
@@ -18,26 +27,43 @@ pub fn of(error: postgres::Error, place: Option<Place>) -> Error {
     };
     match error {
         Error::Denied(message) => Error::Denied(message),
-        Error::InvalidInput(message) => Error::InvalidInput(located(message, place)),
-        Error::Timeout(message) => Error::Timeout(located(message, place)),
-        Error::Limit(message) => Error::Limit(located(message, place)),
+        Error::InvalidInput(message) => Error::InvalidInput(place.located(message)),
+        Error::Timeout(message) => Error::Timeout(place.located(message)),
+        Error::Limit(message) => Error::Limit(place.located(message)),
         Error::Failed(failure) => Error::Failed(Failure {
-            message: located(failure.message, place),
-            details: Some(details(failure.details, place)),
+            message: place.located(failure.message),
+            details: Some(place.details(failure.details)),
             ..failure
         }),
     }
 }
 
-fn located(message: String, Place { number, total }: Place) -> String {
-    match total {
-        1 => message,
-        _ => format!("{message} (in statement {number} of {total}; all are undone)"),
+impl Place {
+    fn located(&self, message: String) -> String {
+        match self {
+            Self::Statement { total: 1, .. } => message,
+            Self::Statement { number, total } => {
+                format!("{message} (in statement {number} of {total}; all are undone)")
+            }
+            Self::Row { number, column } => {
+                let column = column.as_ref().map(|column| format!(", column `{column}`"));
+                let column = column.unwrap_or_default();
+                format!("{message} (in row {number}{column}; no row was stored)")
+            }
+        }
     }
-}
 
-fn details(details: Option<Value>, place: Place) -> Value {
-    let mut details = details.unwrap_or_else(|| json!({}));
-    details["statement"] = place.number.into();
-    details
+    fn details(self, details: Option<Value>) -> Value {
+        let mut details = details.unwrap_or_else(|| json!({}));
+        match self {
+            Self::Statement { number, .. } => details["statement"] = number.into(),
+            Self::Row { number, column } => {
+                details["row"] = number.into();
+                if let Some(column) = column {
+                    details["column"] = column.into();
+                }
+            }
+        }
+        details
+    }
 }

@@ -4,14 +4,13 @@ use noetl_tool::Error;
 use noetl_tool::postgres::{self, Connection, ParameterValue, RowSet};
 use noetl_tool::serde_json::value::RawValue;
 
-use crate::config::{Config, Statement};
+use crate::config::Statement;
 use crate::failure::{self, Place};
 use crate::result;
 
-pub fn run(config: Config) -> Result<Box<RawValue>, Error> {
-    let framed = is_framed(&config.statements);
-    let statements: Vec<(String, Vec<ParameterValue>)> = config
-        .statements
+pub fn run(credential: &str, statements: Vec<Statement>) -> Result<Box<RawValue>, Error> {
+    let framed = is_framed(&statements);
+    let statements: Vec<(String, Vec<ParameterValue>)> = statements
         .into_iter()
         .map(|statement| {
             (
@@ -23,10 +22,9 @@ pub fn run(config: Config) -> Result<Box<RawValue>, Error> {
     if statements.is_empty() {
         return Ok(result::output(&[])?);
     }
-    let connection =
-        Connection::open(&config.credential).map_err(|error| failure::of(error, None))?;
+    let connection = Connection::open(credential).map_err(|error| failure::of(error, None))?;
     if let [(text, params)] = &statements[..] {
-        let place = Place {
+        let place = Place::Statement {
             number: 1,
             total: 1,
         };
@@ -65,7 +63,7 @@ fn in_transaction(
             });
             continue;
         }
-        let place = Place {
+        let place = Place::Statement {
             number: index + 1,
             total,
         };

@@ -53,3 +53,24 @@ pub mod preparing {
         default_bindings_module: "noetl_tool::__private::bindings::preparing",
     });
 }
+
+/// `copy-in`.
+pub mod copying {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "
+            package noetl:sdk-copying;
+
+            world copying {
+                import noetl:tool/postgres-copy@0.2.0;
+            }
+        ",
+        world: "noetl:sdk-copying/copying",
+        with: {
+            "noetl:tool/types@0.2.0": crate::bindings::noetl::tool::types,
+            "noetl:tool/postgres@0.2.0": crate::bindings::noetl::tool::postgres,
+            "noetl:tool/postgres-copy@0.2.0": generate,
+        },
+        additional_derives: [PartialEq],
+    });
+}

@@ -14,7 +14,7 @@ use super::extract::{Path, Query};
 use super::openapi::ProblemDocument;
 use crate::access::{Principal, Role};
 use crate::app::{App, File, RegisterError, Registered, Validated};
-use crate::playbook::{ActionKind, Next, OnRestart, Playbook, Step};
+use crate::playbook::{ActionKind, Join, Next, OnRestart, Playbook};
 use crate::store::{CatalogEntry, Page, PlaybookVersion, StoredPlaybook};
 
 /// Several playbooks.
@@ -255,7 +255,7 @@ pub(super) struct PlaybookDocument {
     /// The workload's defaults.
     #[schema(value_type = Object)]
     workload: Map<String, Value>,
-    /// The steps, in the order of the text. Empty if the text has mistakes by the
+    /// The steps, in the order of the text, those of `finally` last. Empty if the text has mistakes by the
     /// rules of today.
     steps: Vec<StepDocument>,
 }
@@ -274,7 +274,42 @@ struct StepDocument {
     vars: Vec<String>,
     /// The line of its code's or query's first line.
     code_line: Option<usize>,
+    /// The playbook that it calls, as written.
+    calls: Option<CallDocument>,
+    /// What it runs its tool for, if for more than once.
+    #[serde(rename = "loop")]
+    each: Option<LoopDocument>,
+    /// How often its tool is run at most, if a failed attempt is made again.
+    attempts: Option<u32>,
+    /// What it waits for, if that is written: `all` or `any`.
+    join: Option<&'static str>,
+    /// The table that rows of its result go into.
+    sink: Option<String>,
+    /// Whether it is one of `finally`.
+    finally: bool,
     next: Vec<NextDocument>,
+    /// Where it leads if it has failed.
+    on_error: Vec<NextDocument>,
+}
+
+/// A playbook that a step calls.
+#[derive(Debug, Serialize, ToSchema)]
+struct CallDocument {
+    /// Its path; a template, if it is only known then.
+    path: String,
+    /// Its version; the latest, if there is none.
+    version: Option<i32>,
+}
+
+/// A step's loop.
+#[derive(Debug, Serialize, ToSchema)]
+struct LoopDocument {
+    /// The name under which templates see the item.
+    element: String,
+    /// How many items run at once.
+    concurrency: usize,
+    /// Whether it goes on when an item has failed.
+    continues: bool,
 }
 
 /// A way on from a step.
@@ -291,37 +326,10 @@ struct NextDocument {
 }
 
 impl StepDocument {
-    fn new(step: &Step, playbook: &Playbook) -> Self {
+    fn new(index: usize, playbook: &Playbook) -> Self {
+        let step = &playbook.steps[index];
         let action = step.action.as_ref();
-        let code_line = match action.map(|action| &action.kind) {
-            Some(ActionKind::Python { line, .. } | ActionKind::Postgres { line, .. }) => {
-                Some(*line)
-            }
-            _ => None,
-        };
-        let names = |steps: &[usize]| {
-            let name = |&step: &usize| playbook.steps[step].name.clone();
-            steps.iter().map(name).collect::<Vec<_>>()
-        };
-        let way = |then: &[usize], default| NextDocument {
-            when: None,
-            line: None,
-            then: names(then),
-            default,
-        };
-        let next = match &step.next {
-            Next::None => Vec::new(),
-            Next::All(steps) => vec![way(steps, false)],
-            Next::Branches { branches, default } => branches
-                .iter()
-                .map(|branch| NextDocument {
-                    when: Some(branch.condition.source().to_owned()),
-                    line: Some(branch.line),
-                    ..way(&branch.then, false)
-                })
-                .chain((!default.is_empty()).then(|| way(default, true)))
-                .collect(),
-        };
+        let kind = action.map(|action| &action.kind);
         Self {
             name: step.name.clone(),
             line: step.line,
@@ -329,9 +337,62 @@ impl StepDocument {
             task: action.and_then(|action| action.task.clone()),
             description: step.description.clone(),
             vars: step.vars.iter().map(|var| var.name.clone()).collect(),
-            code_line,
-            next,
+            code_line: match kind {
+                Some(ActionKind::Python { line, .. } | ActionKind::Postgres { line, .. }) => {
+                    Some(*line)
+                }
+                _ => None,
+            },
+            calls: match kind {
+                Some(ActionKind::Playbook { path, version, .. }) => Some(CallDocument {
+                    path: path.source().to_owned(),
+                    version: *version,
+                }),
+                _ => None,
+            },
+            each: step.each.as_ref().map(|each| LoopDocument {
+                element: each.element.clone(),
+                concurrency: each.concurrency,
+                continues: each.continues,
+            }),
+            attempts: step.retry.as_ref().map(|retry| retry.attempts),
+            join: match step.join {
+                Join::Open => None,
+                Join::All => Some("all"),
+                Join::Any => Some("any"),
+            },
+            sink: step.sink.as_ref().map(|sink| sink.table.join(".")),
+            finally: index >= playbook.finally_at(),
+            next: ways(&step.next, playbook),
+            on_error: ways(&step.on_error, playbook),
         }
+    }
+}
+
+/// The ways of `next` or `on_error`.
+fn ways(next: &Next, playbook: &Playbook) -> Vec<NextDocument> {
+    let names = |steps: &[usize]| {
+        let name = |&step: &usize| playbook.steps[step].name.clone();
+        steps.iter().map(name).collect::<Vec<_>>()
+    };
+    let way = |then: &[usize], default| NextDocument {
+        when: None,
+        line: None,
+        then: names(then),
+        default,
+    };
+    match next {
+        Next::None => Vec::new(),
+        Next::All(steps) => vec![way(steps, false)],
+        Next::Branches { branches, default } => branches
+            .iter()
+            .map(|branch| NextDocument {
+                when: Some(branch.condition.source().to_owned()),
+                line: Some(branch.line),
+                ..way(&branch.then, false)
+            })
+            .chain((!default.is_empty()).then(|| way(default, true)))
+            .collect(),
     }
 }
 
@@ -375,9 +436,9 @@ pub(super) async fn get(
         on_restart: playbook.map(|playbook| playbook.on_restart),
         workload: playbook.map_or_else(Map::new, |playbook| playbook.workload.clone()),
         steps: playbook.map_or_else(Vec::new, |playbook| {
-            let steps = playbook.steps.iter();
+            let steps = 0..playbook.steps.len();
             steps
-                .map(|step| StepDocument::new(step, playbook))
+                .map(|index| StepDocument::new(index, playbook))
                 .collect()
         }),
         stored,

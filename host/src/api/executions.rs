@@ -18,7 +18,7 @@ use super::openapi::ProblemDocument;
 use crate::access::{Principal, Role};
 use crate::app::{App, Wanted};
 use crate::capabilities::log::Level;
-use crate::engine::{StepHistory, steps};
+use crate::engine::{Replay, StepHistory, steps};
 use crate::store::{ExecutionRecord, ExecutionSummary, Filter};
 
 /// Which executions a list has.
@@ -39,6 +39,8 @@ pub(super) struct ListQuery {
     since: Option<DateTime<Utc>>,
     /// Accepted before this time.
     until: Option<DateTime<Utc>>,
+    /// The execution that called them.
+    parent: Option<Uuid>,
     /// So many at most, 1 to 200.
     #[serde(default = "fifty")]
     #[param(minimum = 1, maximum = 200)]
@@ -92,6 +94,7 @@ pub(super) async fn list(
         until: query.until,
         before: query.cursor,
         ids: None,
+        parent: query.parent,
         limit: i64::from(limit),
     };
     let store = &app.inner.store;
@@ -236,6 +239,30 @@ pub(super) async fn cancel(
         })),
         None => Err(Problem::not_running(id, &record.summary.status)),
     }
+}
+
+/// Replays an execution.
+///
+/// It is walked once more from its record, without running anything: every template and
+/// condition is evaluated again over the recorded results, and held against what is
+/// recorded.
+#[utoipa::path(get, path = "/api/executions/{id}/replay", tag = "executions",
+    params(("id" = Uuid, Path, description = "The execution's id")),
+    responses(
+        (status = 200, description = "What came out", body = Replay),
+        (status = 404, description = "There is no such execution", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "It still runs", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn replay(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Replay>, Problem> {
+    let record = visible(&app, &principal, id).await?;
+    if record.summary.status == "running" {
+        return Err(Problem::still_running(id));
+    }
+    Ok(Json(app.replay(&principal.tenant, record).await?))
 }
 
 /// How to run an execution once more.

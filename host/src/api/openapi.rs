@@ -65,6 +65,7 @@ pub(super) fn routes() -> (Router<App>, OpenApi) {
         .routes(routes!(events::of_execution))
         .routes(routes!(executions::logs))
         .routes(routes!(executions::cancel))
+        .routes(routes!(executions::replay))
         .routes(routes!(executions::rerun))
         .routes(routes!(catalog::list, catalog::register))
         .routes(routes!(catalog::validate))

@@ -165,6 +165,9 @@ impl App {
                 Err(Diagnostics(found)) => mistakes.extend(found),
             }
         }
+        if mistakes.is_empty() {
+            mistakes = self.check_callees(principal, &playbooks).await?;
+        }
         match mistakes.is_empty() {
             true => Ok(playbooks),
             false => Err(RegisterError::Invalid(Diagnostics(mistakes))),
@@ -198,7 +201,12 @@ impl App {
     }
 
     /// A large playbook takes a while, in which this thread can't serve others.
-    async fn parse(&self, tenant: &str, file: &str, text: &str) -> Result<Playbook, Diagnostics> {
+    pub(super) async fn parse(
+        &self,
+        tenant: &str,
+        file: &str,
+        text: &str,
+    ) -> Result<Playbook, Diagnostics> {
         let parsing = &self.inner.plans.parsing;
         let _turn = parsing.acquire().await.expect("never closed");
         let (file, text) = (file.to_owned(), text.to_owned());

@@ -1,6 +1,7 @@
 //! Executions, from being wanted to their end.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -8,6 +9,7 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -16,8 +18,10 @@ use super::running::Place;
 use crate::access::Principal;
 use crate::admission::Admitted;
 use crate::api::answer::{Answer, Problem};
-use crate::engine::{Event, Execution, History, Listener, Outcome};
-use crate::store::{Accepted, ExecutionRecord, Finished, NewExecution, RecordError};
+use crate::engine::{Event, Execution, History, Lineage, Listener, Outcome, Replay};
+use crate::store::{
+    Accepted, ExecutionRecord, ExecutionSummary, Finished, NewExecution, RecordError,
+};
 
 /// An execution that somebody wants.
 pub struct Wanted {
@@ -50,6 +54,8 @@ pub(super) struct Task {
     pub events: Option<Listener>,
     /// What has happened in it, if it was begun before.
     pub history: Option<History>,
+    /// The playbooks above it.
+    pub lineage: Lineage,
 }
 
 /// A change that is not told of is looked for after this long: another server may
@@ -136,6 +142,7 @@ impl App {
             started_at: Utc::now(),
             started_by: Some(&principal.subject),
             rerun_of: wanted.rerun_of,
+            parent: None,
             idempotency: wanted
                 .idempotency
                 .as_ref()
@@ -154,7 +161,7 @@ impl App {
             Accepted::Before { id } => {
                 drop(place);
                 let _ = told.send(id);
-                return self.replay(tenant, id).await;
+                return self.answer_again(tenant, id).await;
             }
         };
         let _ = told.send(id);
@@ -165,12 +172,14 @@ impl App {
             payload,
             events,
             history: None,
+            lineage: Lineage::default(),
         };
-        self.carry_out(&place, task).await
+        let outcome = self.carry_out(&place, task).await?;
+        Answer::new(id, outcome)
     }
 
     /// The answer of the execution that the same request led to before.
-    async fn replay(&self, tenant: &str, id: Uuid) -> Result<Answer, Box<Problem>> {
+    async fn answer_again(&self, tenant: &str, id: Uuid) -> Result<Answer, Box<Problem>> {
         let record = self.ended(tenant, id).await?;
         Answer::of(record).map(Answer::replayed)
     }
@@ -181,11 +190,11 @@ impl App {
         &self,
         place: &Place,
         task: Task,
-    ) -> Result<Answer, Box<Problem>> {
+    ) -> Result<Outcome, Box<Problem>> {
         let (id, tenant) = (place.id, task.tenant.clone());
         let running = self.run(place, task);
         let (mut problem, ended) = match AssertUnwindSafe(running).catch_unwind().await {
-            Ok(Ok(outcome)) => return Answer::new(id, outcome),
+            Ok(Ok(outcome)) => return Ok(outcome),
             Ok(Err(Broken::Off(problem))) => (problem, false),
             Ok(Err(Broken::ForGood(problem))) => (problem, true),
             Err(_) => {
@@ -209,6 +218,7 @@ impl App {
             payload,
             mut events,
             history,
+            lineage,
         } = task;
         let plan = match self.plan(&tenant, &path, version).await {
             Ok(plan) => plan,
@@ -231,6 +241,8 @@ impl App {
             events,
             history,
             cancel: place.cancel.clone(),
+            calls: Arc::new(self.clone()),
+            lineage,
         };
         self.inner.engine.run(execution).await.map_err(|error| {
             tracing::error!(execution_id = %id, %error, "an execution could not be recorded");
@@ -277,6 +289,44 @@ impl App {
         }
     }
 
+    /// Walks an execution that has ended once more, without running anything.
+    ///
+    /// # Errors
+    /// Its playbook or its record can't be read.
+    pub(crate) async fn replay(
+        &self,
+        tenant: &str,
+        record: ExecutionRecord,
+    ) -> Result<Replay, Box<Problem>> {
+        let unreadable = |_| Box::new(Problem::internal("the execution's record can't be read"));
+        let ExecutionSummary {
+            execution_id,
+            path,
+            version,
+            ..
+        } = &record.summary;
+        let plan = self.plan(tenant, path, *version).await?;
+        let payload = serde_json::from_str(record.payload.get()).map_err(unreadable)?;
+        let history = History::read(&record.events).map_err(unreadable)?;
+        let result = record.result.as_ref();
+        let result = result.map(|result| serde_json::from_str(result.get()));
+        let execution = Execution {
+            tenant: tenant.to_owned(),
+            id: *execution_id,
+            plan,
+            version: *version,
+            payload,
+            events: None,
+            history: Some(history),
+            cancel: CancellationToken::new(),
+            calls: Arc::new(self.clone()),
+            lineage: Lineage::default(),
+        };
+        let result = result.transpose().map_err(unreadable)?;
+        let engine = &self.inner.engine;
+        Ok(engine.replay(execution, &record.events, result).await)
+    }
+
     /// Waits for the end of an execution.
     pub(crate) async fn ended(
         &self,
@@ -310,6 +360,6 @@ enum Broken {
     ForGood(Box<Problem>),
 }
 
-fn broke() -> Problem {
+pub(super) fn broke() -> Problem {
     Problem::internal("the execution broke; the server's log says more")
 }

@@ -1,6 +1,8 @@
 //! Everything wired together: what `noetl serve` puts behind HTTP and what
 //! `noetl run` uses in its own process.
 
+mod callees;
+mod calls;
 mod catalog;
 mod credentials;
 mod executions;
@@ -241,7 +243,7 @@ impl App {
         let engine = Engine::new(
             runner,
             Arc::clone(&parts.registry) as Arc<dyn Tools>,
-            store.clone(),
+            Arc::new(store.clone()),
             Arc::clone(&grants),
             execution,
             metrics.clone(),

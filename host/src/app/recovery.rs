@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::App;
 use super::executions::Task;
 use super::running::Place;
-use crate::engine::History;
+use crate::engine::{History, Lineage};
 use crate::playbook::OnRestart;
 use crate::store::{Adopted, Finished};
 
@@ -69,10 +69,15 @@ impl App {
             path,
             version,
             payload,
+            parent,
         } = adopted;
         let _admitted = loop {
+            // A part of another execution goes on with that one, which waits for it.
+            if parent.is_some() {
+                break None;
+            }
             match self.inner.admission.admit(&tenant) {
-                Ok(admitted) => break admitted,
+                Ok(admitted) => break Some(admitted),
                 Err(_) if self.inner.stopping.is_cancelled() => return,
                 Err(_) => tokio::time::sleep(ROOM).await,
             }
@@ -103,6 +108,20 @@ impl App {
             let why = "the playbook says `on_restart: fail`";
             return self.interrupt(&tenant, id, why).await;
         }
+        let above = match parent {
+            None => Ok(Vec::new()),
+            Some(parent) => self.inner.store.lineage(&tenant, parent).await,
+        };
+        let lineage = match above {
+            Ok(paths) => Lineage {
+                paths,
+                ..Lineage::default()
+            },
+            Err(error) => {
+                tracing::warn!(execution_id = %id, %error, "can't resume an execution now");
+                return;
+            }
+        };
         tracing::info!(execution_id = %id, tenant, path, "resumed: its server is gone");
         let payload: Map<String, Value> = serde_json::from_str(payload.0.get()).unwrap_or_default();
         let task = Task {
@@ -112,6 +131,7 @@ impl App {
             payload,
             events: None,
             history,
+            lineage,
         };
         // How it ends is in its record.
         let _ = self.carry_out(&place, task).await;

@@ -7,12 +7,15 @@ use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{Method, StatusCode, header};
 use futures_util::StreamExt;
 use reqwest::Url;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::failure::Failure;
 use super::files::File;
+use super::mistakes;
 use crate::secrets::Secret;
+use crate::yaml::Diagnostics;
 
 /// A server's API.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ enum AnswerBody {
 }
 
 /// What the server calls a playbook that was registered.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Registered {
     /// The catalog path.
     pub path: String,
@@ -137,7 +140,7 @@ impl Client {
         let answer = self.send(Method::POST, &path, &headers, body).await?;
         let (status, body) = answer.json().await?;
         if !status.is_success() {
-            return Err(problem(status, &body).into());
+            return Err(refused(file, status, &body).into());
         }
         serde_json::from_value(body).map_err(|error| {
             Failure::new(format!("the server's answer is not understood: {error}")).into()
@@ -330,6 +333,20 @@ fn is_event_stream(headers: &header::HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// Why a file was not registered.
+fn refused(file: &File, status: StatusCode, body: &Value) -> Failure {
+    match Diagnostics::deserialize(&body["errors"]) {
+        Ok(mut diagnostics) if !diagnostics.0.is_empty() => {
+            // The name that went with it may have lost characters on its way.
+            for diagnostic in &mut diagnostics.0 {
+                diagnostic.file.clone_from(&file.name);
+            }
+            mistakes::failure(file, &diagnostics)
+        }
+        _ => problem(status, body),
+    }
 }
 
 /// The error of a problem document (RFC 9457): what it says, and each of its

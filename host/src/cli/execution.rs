@@ -53,6 +53,7 @@ async fn follow(mut answer: Answer, print: &dyn Fn(&str)) -> anyhow::Result<(Sta
                 "execution_started" => {
                     execution = data["execution_id"].as_str().map(str::to_string)
                 }
+                "attempt_failed" => print(&attempt(&data)),
                 "step_finished" => print(&step(&data)),
                 "execution_finished" => return Ok((outcome(&data), data)),
                 _ => {}
@@ -100,6 +101,25 @@ fn step(event: &Value) -> String {
         line.push_str(&format!("\n  | {entry}"));
     }
     line
+}
+
+/// `↻ fetch  attempt 2 of item 3: HTTP 503; again in 1.2 s`.
+fn attempt(event: &Value) -> String {
+    let item = match event["index"].as_u64() {
+        Some(index) => format!(" of item {}", index + 1),
+        None => String::new(),
+    };
+    let error = match event.get("error").filter(|error| !error.is_null()) {
+        Some(error) => error_text(error),
+        None => "not what was wanted".into(),
+    };
+    let wait = event["wait_ms"].as_f64().unwrap_or_default().max(0.0);
+    format!(
+        "↻ {:<32} attempt {}{item}: {error}; again in {}",
+        event["step"].as_str().unwrap_or_default(),
+        event["attempt"],
+        terminal::human(Duration::from_secs_f64(wait / 1000.0))
+    )
 }
 
 fn error_text(error: &Value) -> String {

@@ -11,6 +11,8 @@ use super::terminal;
 pub struct Failure {
     message: String,
     hint: Option<String>,
+    /// What is written before it, as it is.
+    before: Option<String>,
     code: u8,
 }
 
@@ -20,6 +22,7 @@ impl Failure {
         Failure {
             message: message.into(),
             hint: None,
+            before: None,
             code: 1,
         }
     }
@@ -37,12 +40,21 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
+
+    /// What is written before it; it must not be able to drive the terminal.
+    pub fn after(mut self, drawn: String) -> Failure {
+        self.before = Some(drawn);
+        self
+    }
 }
 
 /// Prints the error and its hint on stderr; answers the exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    terminal::note(&text(error));
     let failure = error.downcast_ref::<Failure>();
+    if let Some(drawn) = failure.and_then(|failure| failure.before.as_ref()) {
+        terminal::drawing(drawn);
+    }
+    terminal::note(&text(error));
     ExitCode::from(failure.map_or(1, |failure| failure.code))
 }
 

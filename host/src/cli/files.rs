@@ -26,8 +26,11 @@ pub fn read(path: &Path) -> anyhow::Result<File> {
     })
 }
 
+/// What the names of files with the cases of playbooks end in.
+pub const CASES: &str = ".test.yaml";
+
 /// Files as they are named, and of directories every `.yaml` and `.yml` file
-/// in them, in the order of their names.
+/// in them but those of cases, in the order of their names.
 ///
 /// # Errors
 /// A path can't be read, or a directory has no playbook in it.
@@ -50,6 +53,12 @@ pub fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<File>> {
     Ok(files)
 }
 
+/// Whether a file's name says that it has cases.
+pub fn is_cases(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.ends_with(CASES))
+}
+
 fn walk(directory: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let unreadable = |error: std::io::Error| {
         Failure::new(format!("cannot read {}: {error}", directory.display()))
@@ -66,7 +75,8 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         } else if matches!(
             entry.path().extension().and_then(|end| end.to_str()),
             Some("yaml" | "yml")
-        ) {
+        ) && !is_cases(&entry.path())
+        {
             found.push(entry.path());
         }
     }

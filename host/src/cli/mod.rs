@@ -16,6 +16,9 @@ mod execution;
 mod executions;
 mod failure;
 mod files;
+mod fmt;
+mod graph;
+mod judge;
 mod key;
 mod limits;
 mod local;
@@ -23,15 +26,18 @@ mod log;
 mod manual;
 mod master_key;
 mod migrate;
+mod mistakes;
 mod payload;
 mod playbook;
 mod register;
+mod replay;
 mod rotate_key;
 mod schema;
 mod serve;
 mod sse;
 mod table;
 mod terminal;
+mod test;
 mod test_database;
 mod tool;
 mod validate;
@@ -66,6 +72,12 @@ enum Command {
     Register(register::Register),
     /// Check playbooks without a server
     Validate(validate::Validate),
+    /// Bring playbooks into one form
+    Fmt(fmt::Fmt),
+    /// Draw where a playbook's steps lead
+    Graph(graph::Graph),
+    /// Run the cases beside playbooks, with stubs for what is outside
+    Test(test::Test),
     /// Manage the credentials that playbooks name
     #[command(subcommand)]
     Credential(credential::Credential),
@@ -75,6 +87,8 @@ enum Command {
     /// See what ran, cancel it, run it again
     #[command(subcommand)]
     Execution(executions::Execution),
+    /// Walk an execution once more from its record, running nothing
+    Replay(replay::Replay),
     /// See what is registered, and remove it
     #[command(subcommand)]
     Playbook(playbook::Playbook),
@@ -163,9 +177,13 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
         Command::Execute(command) => command.run().await,
         Command::Register(command) => command.run().await,
         Command::Validate(command) => command.run(),
+        Command::Fmt(command) => command.run(),
+        Command::Graph(command) => command.run(),
+        Command::Test(command) => command.run().await,
         Command::Credential(command) => command.run().await,
         Command::Key(command) => command.run().await,
         Command::Execution(command) => command.run().await,
+        Command::Replay(command) => command.run().await,
         Command::Playbook(command) => command.run().await,
         Command::Tool(command) => command.run().await,
         Command::Schema(command) => command.run().await,

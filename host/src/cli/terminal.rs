@@ -1,7 +1,7 @@
 //! Writing to stdout and stderr. A reader that went away (`noetl … | head`) is
 //! no reason to break off: the work goes on, unheard.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,6 +18,17 @@ pub fn note(text: &str) {
     writeln!(std::io::stderr(), "{}", visible(text)).ok();
 }
 
+/// Writes to stderr, and a blank line below it. Escape sequences are not taken out.
+pub fn drawing(drawn: &str) {
+    writeln!(std::io::stderr(), "{drawn}\n").ok();
+}
+
+/// Whether people see colours on stderr, and want them (<https://no-color.org>).
+pub fn is_coloured() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !unwanted
+}
+
 /// Writes a line to stderr that the next one replaces; nothing, if it is empty.
 pub fn replace(text: &str) {
     let mut stderr = std::io::stderr();
@@ -28,6 +39,11 @@ pub fn replace(text: &str) {
 /// Writes JSON to stdout.
 pub fn json(value: &Value) {
     writeln!(std::io::stdout(), "{}", visible_json(&format!("{value:#}"))).ok();
+}
+
+/// Writes JSON to stdout, in one line.
+pub fn json_line(value: &Value) {
+    writeln!(std::io::stdout(), "{}", visible_json(&value.to_string())).ok();
 }
 
 /// A line that ends with how long it took.

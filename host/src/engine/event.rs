@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::activity::Update;
 use super::execution::failed;
+use super::given::Given;
 use crate::capabilities::log::Entry;
 use crate::sandbox::{StepError, Usage};
 use crate::store::StoredEvent;
@@ -32,6 +34,30 @@ pub enum Event {
         /// Its tool.
         tool: String,
     },
+    /// An attempt is to be made again.
+    AttemptFailed {
+        /// The step's name.
+        step: String,
+        /// The item of a loop, from 0.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        index: Option<usize>,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Why it failed, if it did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+        /// Until the next one, in milliseconds.
+        wait_ms: f64,
+    },
+    /// An item of a loop has ended.
+    ItemFinished {
+        /// The step's name.
+        step: String,
+        /// The item, from 0.
+        index: usize,
+        /// `success` or `failed`.
+        status: &'static str,
+    },
     /// A tool step has ended.
     StepFinished {
         /// What is kept of it.
@@ -48,6 +74,8 @@ impl Event {
         match self {
             Self::ExecutionStarted { .. } => "execution_started",
             Self::StepStarted { .. } => "step_started",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::ItemFinished { .. } => "item_finished",
             Self::StepFinished { .. } => "step_finished",
         }
     }
@@ -74,6 +102,12 @@ pub struct StepRecord {
     pub memory_bytes: u64,
     /// Calls from its instance to the host.
     pub host_calls: u64,
+    /// How often its action was run, if more than once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// The items of its loop, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<usize>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<StepError>,
@@ -97,12 +131,21 @@ impl StepRecord {
             queued_ms: milliseconds(usage.queued),
             memory_bytes: usage.memory_bytes,
             host_calls: usage.host_calls,
+            attempts: None,
+            items: None,
             error,
         }
     }
+
+    /// With how often its action was run.
+    pub(super) fn counted(mut self, attempts: u32, items: Option<usize>) -> Self {
+        self.attempts = Some(attempts).filter(|&n| n > 1 || items.is_some());
+        self.items = items;
+        self
+    }
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+pub(super) fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
@@ -136,7 +179,7 @@ impl Journal {
     pub(super) fn step_finished(
         &mut self,
         record: &StepRecord,
-        result: Option<&Value>,
+        given: Option<&Given>,
         log: &[Entry],
         vars: &[(String, Option<Value>)],
         next: &[&str],
@@ -145,25 +188,75 @@ impl Journal {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
             .collect();
-        self.push(
-            "step_finished",
-            Some(&record.step),
-            json!({
-                "tool": record.tool,
-                "status": record.status,
-                "duration_ms": record.duration_ms,
-                "cpu_ms": record.cpu_ms,
-                "queued_ms": record.queued_ms,
-                "memory_bytes": record.memory_bytes,
-                "host_calls": record.host_calls,
-                "result": result,
-                "error": record.error,
-                "log": log,
-                "vars": vars,
-                "next": next,
-                "started_at": record.started_at,
-            }),
-        );
+        // The items' own events have their logs.
+        let log = if record.items.is_some() { &[] } else { log };
+        let mut data = json!({
+            "tool": record.tool,
+            "status": record.status,
+            "duration_ms": record.duration_ms,
+            "cpu_ms": record.cpu_ms,
+            "queued_ms": record.queued_ms,
+            "memory_bytes": record.memory_bytes,
+            "host_calls": record.host_calls,
+            "result": given.map(|given| &given.data),
+            "error": record.error,
+            "log": log,
+            "vars": vars,
+            "next": next,
+            "started_at": record.started_at,
+        });
+        if let Some(attempts) = record.attempts {
+            data["attempts"] = json!(attempts);
+        }
+        if let Some(items) = record.items {
+            data["items"] = json!(items);
+        }
+        if let Some(errors) = given.and_then(|given| given.errors.as_ref()) {
+            data["errors"] = json!(errors);
+        }
+        if let Some(sink) = given.and_then(|given| given.sink.as_ref()) {
+            data["sink"] = sink.clone();
+        }
+        self.push("step_finished", Some(&record.step), data);
+    }
+
+    /// Takes what was kept of a step that goes on.
+    pub(super) fn update(&mut self, step: &str, update: &Update) {
+        match update {
+            Update::Attempt {
+                item,
+                attempt,
+                result,
+                wait,
+                ..
+            } => {
+                let mut data = json!({"attempt": attempt, "wait_ms": milliseconds(*wait)});
+                if let Some(item) = item {
+                    data["index"] = json!(item);
+                }
+                match result {
+                    Ok(result) => data["result"] = result.clone(),
+                    Err(error) => data["error"] = json!(error),
+                }
+                self.push("attempt_failed", Some(step), data);
+            }
+            Update::Item {
+                item, args, done, ..
+            } => {
+                let data = json!({
+                    "index": item,
+                    "status": done.result.as_ref().err().map_or("success", failed),
+                    "args": args,
+                    "result": done.result.as_ref().ok(),
+                    "error": done.result.as_ref().err(),
+                    "attempts": done.attempts,
+                    "duration_ms": milliseconds(done.usage.duration),
+                    "cpu_ms": milliseconds(done.usage.cpu),
+                    "log": done.log,
+                });
+                self.push("item_finished", Some(step), data);
+            }
+        }
     }
 
     pub(super) fn take(&mut self) -> Vec<StoredEvent> {

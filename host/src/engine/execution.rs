@@ -1,29 +1,39 @@
 //! The walk of one execution through its playbook.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::task::{JoinSet, yield_now};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::event::Journal;
-use super::history::History;
-use super::limits::{MAX_STEPS, too_many_steps};
-use super::step::{Prepared, prepare, template_error};
-use super::{Engine, Event, Execution, Plan, StepRecord, merge};
+use super::activity::{self, Activity, Ended, Partial, Update, Work};
+use super::asserts;
+use super::context::Context;
+use super::event::{Journal, milliseconds};
+use super::given::{Given, error_value};
+use super::history::{Finally, History, Past};
+use super::limits::{FINALLY_TIME, MAX_STEPS, too_many_steps};
+use super::replay::{self, Difference, Replay};
+use super::step::{prepare, render, template_error};
+use super::tokens::Tokens;
+use super::{Engine, Event, Execution, ExecutionLimits, Listener, Plan, StepRecord, merge};
 use crate::capabilities::log::Entry;
 use crate::playbook::{Action, Next, Step};
-use crate::sandbox::{ErrorCategory, StepError, StepOutcome, StepRequest, Usage};
-use crate::store::{Finished, RecordError};
+use crate::sandbox::{ErrorCategory, StepError, Usage};
+use crate::store::{EventRecord, Finished, RecordError};
 use crate::template::Scope;
 
 /// What became of an execution.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The last tool step's result.
+    /// What the playbook gives: its `output`, or the last tool step's result.
     pub result: Option<Value>,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
@@ -32,7 +42,7 @@ pub struct Outcome {
 }
 
 /// The step that failed an execution.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Failure {
     /// The step's name.
     pub step: String,
@@ -43,78 +53,146 @@ pub struct Failure {
 }
 
 /// Runs `execution` from `start`, or from where its history ends, until no step is
-/// left or one has failed.
+/// left or one has failed, and then the steps of `finally`.
 pub(super) async fn run(engine: &Engine, mut execution: Execution) -> Result<Outcome, RecordError> {
     let history = execution.history.take();
+    let version = execution.version;
     let mut walk = Walk::new(engine, execution);
-    walk.waiting.push(walk.execution.plan.start);
+    walk.tokens.start(walk.context.plan.start);
     let mut again = Vec::new();
+    let mut finally = None;
     match history {
         None => {
             walk.journal.push(
                 "execution_started",
                 None,
-                json!({"path": walk.execution.plan.playbook.path, "version": walk.execution.version}),
+                json!({"path": walk.context.plan.playbook.path, "version": version}),
             );
             walk.check_workload();
         }
-        Some(history) => again = walk.resume(history).await,
+        Some(history) => (again, finally) = walk.resume(history).await,
     }
-    loop {
-        let mut requests = walk.prepare_all(std::mem::take(&mut again));
-        requests.extend(walk.start_steps().await);
-        if walk.running.is_empty() {
-            break;
+    match finally {
+        None => {
+            walk.workflow(again).await?;
+            walk.give();
+            walk.finally(None).await?;
         }
-        // What has happened is stored before anything follows from it.
-        walk.store(None).await?;
-        for start in requests {
-            walk.spawn(start);
+        Some(past) => {
+            walk.give();
+            walk.finally(Some(past)).await?;
         }
-        walk.wait().await;
     }
     walk.finish().await
 }
 
-struct Walk<'a> {
-    engine: &'a Engine,
-    execution: Execution,
+/// Walks an execution that has ended once more, as its record says.
+pub(super) async fn replay(
+    engine: &Engine,
+    mut execution: Execution,
+    events: &[EventRecord],
+    result: Option<Value>,
+) -> Replay {
+    let history = execution.history.take();
+    let mut walk = Walk::new(engine, execution);
+    walk.replaying = true;
+    walk.tokens.start(walk.context.plan.start);
+    if let Some(history) = history {
+        walk.replay(history).await;
+    }
+    let steps = replay::compare(events, &walk.journal.take());
+    let differences: Vec<_> = match &walk.outcome.failure {
+        None => {
+            let now = walk.outcome.result.unwrap_or_default();
+            Difference::between("result", &result.unwrap_or_default(), &now)
+        }
+        Some(failure) if result.is_some() => {
+            Difference::between("error", &Value::Null, &json!(failure.error))
+        }
+        Some(_) => None,
+    }
+    .into_iter()
+    .collect();
+    Replay {
+        same: differences.is_empty() && steps.iter().all(|step| step.differences.is_empty()),
+        steps,
+        differences,
+    }
+}
+
+struct Walk {
+    context: Arc<Context>,
+    cancel: CancellationToken,
+    listener: Option<Listener>,
     /// What templates see.
     scope: Scope,
-    /// Steps that were reached and have not started, in order.
-    waiting: Vec<usize>,
-    /// Steps in the sandbox.
-    running: Vec<usize>,
+    tokens: Tokens,
     begun: HashMap<usize, DateTime<Utc>>,
-    tasks: JoinSet<(usize, StepOutcome)>,
+    /// How often each step has started.
+    visits: HashMap<usize, u32>,
+    tasks: JoinSet<(usize, Ended)>,
+    updates: UnboundedSender<Update>,
+    heard: UnboundedReceiver<Update>,
     journal: Journal,
     untold: Vec<Event>,
     outcome: Outcome,
+    /// What was done before its server was gone of steps that had not ended.
+    partial: HashMap<String, Partial>,
     /// Steps that were reached, with a tool or without.
     passed: usize,
     deadline: Instant,
+    /// What it may take.
+    time: Duration,
+    in_finally: bool,
+    /// Nothing is run: what steps are given is kept.
+    replaying: bool,
 }
 
 struct Start {
     step: usize,
-    request: StepRequest,
+    activity: Activity,
 }
 
-impl<'a> Walk<'a> {
-    fn new(engine: &'a Engine, mut execution: Execution) -> Self {
-        let payload = std::mem::take(&mut execution.payload);
-        let workload = merge(&execution.plan.playbook.workload, payload);
+type Joined = Option<Result<(usize, Ended), JoinError>>;
+
+impl Walk {
+    fn new(engine: &Engine, execution: Execution) -> Self {
+        let Execution {
+            tenant,
+            id,
+            plan,
+            payload,
+            events,
+            cancel,
+            calls,
+            lineage,
+            ..
+        } = execution;
+        let workload = merge(&plan.playbook.workload, payload);
         let mut scope = Scope::default();
         scope.set("workload", &Value::Object(workload));
-        scope.set("execution_id", &json!(execution.id));
+        scope.set("execution_id", &json!(id));
+        let most = engine.limits.time;
+        let time = plan.playbook.timeout.map_or(most, |time| time.min(most));
+        let (updates, heard) = unbounded_channel();
         Self {
-            engine,
+            context: Arc::new(Context {
+                engine: engine.clone(),
+                tenant,
+                id,
+                plan,
+                calls,
+                lineage,
+            }),
+            cancel,
+            listener: events,
             scope,
-            execution,
-            waiting: Vec::new(),
-            running: Vec::new(),
+            tokens: Tokens::default(),
             begun: HashMap::new(),
+            visits: HashMap::new(),
             tasks: JoinSet::new(),
+            updates,
+            heard,
             journal: Journal::default(),
             untold: Vec::new(),
             outcome: Outcome {
@@ -122,178 +200,359 @@ impl<'a> Walk<'a> {
                 failure: None,
                 steps: Vec::new(),
             },
+            partial: HashMap::new(),
             passed: 0,
-            deadline: Instant::now() + engine.limits.time,
+            deadline: Instant::now() + time,
+            time,
+            in_finally: false,
+            replaying: false,
         }
     }
 
-    /// Passes through routers and prepares the tool steps that can start, until
-    /// every step left has to wait for one that runs.
-    async fn start_steps(&mut self) -> Vec<Start> {
-        let mut starts = Vec::new();
-        while let Some(index) = self.next_step().await {
-            starts.extend(self.prepare(index));
+    /// Runs steps until none is left, or one has failed. `again` have started before.
+    async fn workflow(&mut self, again: Vec<usize>) -> Result<(), RecordError> {
+        let again = again.into_iter();
+        let mut starts: Vec<Start> = again.filter_map(|step| self.prepare(step)).collect();
+        loop {
+            while let Some(index) = self.next_step().await {
+                starts.extend(self.prepare(index));
+            }
+            if self.tokens.running().is_empty() {
+                self.check_joins();
+                return Ok(());
+            }
+            self.go(std::mem::take(&mut starts)).await?;
         }
-        starts
+    }
+
+    /// Starts these steps, and waits for something to happen in those that run.
+    async fn go(&mut self, starts: Vec<Start>) -> Result<(), RecordError> {
+        // What has happened is stored before anything follows from it.
+        self.store(None).await?;
+        for start in starts {
+            self.spawn(start);
+        }
+        self.wait().await;
+        Ok(())
     }
 
     /// The next tool step that can start; passes through routers on the way.
     async fn next_step(&mut self) -> Option<usize> {
-        let plan = Arc::clone(&self.execution.plan);
+        let plan = Arc::clone(&self.context.plan);
         while self.outcome.failure.is_none() {
-            let Some(index) = plan.next_startable(&self.waiting, &self.running) else {
+            let Some(index) = self.tokens.next(&plan) else {
                 break;
             };
-            self.waiting.retain(|&w| w != index);
             let step = &plan.playbook.steps[index];
             self.passed += 1;
             if self.passed > MAX_STEPS {
-                self.fail(step, step.action.as_ref(), too_many_steps());
+                self.fail_with(step, step.action.as_ref(), too_many_steps());
                 break;
             }
-            match &step.action {
-                None => {
-                    match self.choose(step, None) {
-                        Ok(next) => self.wait_for(&next),
-                        Err(error) => self.fail_with(step, None, error),
-                    }
-                    // Conditions may be long work: others get their turn.
-                    yield_now().await;
-                    if Instant::now() >= self.deadline {
-                        self.fail(step, None, self.engine.limits.out_of_time());
-                    }
+            if step.action.is_some() {
+                *self.visits.entry(index).or_default() += 1;
+                return Some(index);
+            }
+            let scope = self.scope.for_step();
+            let checked = asserts::check(&plan.playbook, step, &scope);
+            match checked.and_then(|()| self.choose(step, &step.next, &scope)) {
+                Ok(next) => self.tokens.lead(&plan, index, &next),
+                Err(error) => {
+                    self.failed(index, None, error);
                 }
-                Some(_) => return Some(index),
+            }
+            // Conditions may be long work: others get their turn.
+            yield_now().await;
+            if Instant::now() >= self.deadline {
+                self.fail_with(step, None, self.out_of_time());
             }
         }
         None
     }
 
-    fn prepare_all(&mut self, steps: Vec<usize>) -> Vec<Start> {
-        steps
-            .into_iter()
-            .filter_map(|step| self.prepare(step))
-            .collect()
+    /// A step with `join: all` that not all have led to can't start any more.
+    fn check_joins(&mut self) {
+        let plan = Arc::clone(&self.context.plan);
+        if self.outcome.failure.is_some() {
+            return;
+        }
+        let Some((index, missing)) = self.tokens.incomplete(&plan) else {
+            return;
+        };
+        let step = &plan.playbook.steps[index];
+        let message = format!(
+            "{}:{}: step `{}`, field `join`: it waits for all that lead to it, and `{}` did not",
+            plan.playbook.file,
+            step.line,
+            step.name,
+            names(&plan, &missing).join("`, `")
+        );
+        let error = StepError {
+            kind: "join".into(),
+            ..StepError::new(ErrorCategory::Failed, message)
+        };
+        self.fail_with(step, step.action.as_ref(), error);
     }
 
     /// What a tool step needs to start. If it can't be had, the step has failed.
     fn prepare(&mut self, index: usize) -> Option<Start> {
-        let plan = Arc::clone(&self.execution.plan);
+        let plan = Arc::clone(&self.context.plan);
         let step = &plan.playbook.steps[index];
         let action = step.action.as_ref().expect("only tool steps start");
         if self.outcome.failure.is_some() {
             return None;
         }
-        match self.request(step, action) {
-            Ok(request) => {
-                self.running.push(index);
+        match self.work(step, action) {
+            Ok(work) => {
+                self.tokens.run(index);
                 Some(Start {
                     step: index,
-                    request,
+                    activity: Activity {
+                        context: Arc::clone(&self.context),
+                        index,
+                        visit: self.visits.get(&index).copied().unwrap_or(1),
+                        scope: self.scope.for_step(),
+                        work,
+                        past: self.partial.remove(&step.name).unwrap_or_default(),
+                        updates: self.updates.clone(),
+                    },
                 })
             }
             Err(error) => {
-                self.fail(step, Some(action), error);
+                let ended = Ended::failed(error, Usage::default());
+                self.take_in(index, Utc::now(), ended);
                 None
             }
         }
     }
 
-    fn request(&mut self, step: &Step, action: &Action) -> Result<StepRequest, StepError> {
-        let Prepared { request, tool } = prepare(
-            self.engine,
-            &self.execution,
-            step,
-            action,
-            &self.scope.for_step(),
-        )?;
-        let mut started = json!({"tool": action.tool, "task": action.task, "args": request.args});
-        if tool.pushed {
-            started["component"] = json!({"version": tool.version, "digest": tool.digest});
-        }
+    fn work(&mut self, step: &Step, action: &Action) -> Result<Work, StepError> {
+        let scope = self.scope.for_step();
+        let mut started = json!({"tool": action.tool, "task": action.task});
+        let work = match &step.each {
+            None => {
+                let prepared = prepare(&self.context, step, action, &scope)?;
+                started["args"] = prepared.args.clone();
+                if let Some(component) = &prepared.component {
+                    started["component"] = component.clone();
+                }
+                Work::Once(Box::new(prepared))
+            }
+            Some(each) => {
+                let playbook = &self.context.plan.playbook;
+                let field = "loop.collection";
+                let collection = each.collection.render(&scope);
+                let collection =
+                    collection.map_err(|e| template_error(playbook, step, each.line, field, e))?;
+                let items = activity::items(step, &playbook.file, each, collection)?;
+                started["items"] = json!(items.len());
+                Work::Each(items)
+            }
+        };
         self.journal.push("step_started", Some(&step.name), started);
         self.untold.push(Event::StepStarted {
             step: step.name.clone(),
             tool: action.tool.clone(),
         });
-        Ok(request)
+        Ok(work)
     }
 
     /// Goes the way that the execution went before its server was gone, without
-    /// running anything. Returns the steps that had started and not finished, or
-    /// were about to start.
-    async fn resume(&mut self, history: History) -> Vec<usize> {
-        let plan = Arc::clone(&self.execution.plan);
+    /// running anything. Returns the steps that had started and not finished, or were
+    /// about to start; or those of `finally` that have ended, if the workflow has.
+    async fn resume(&mut self, history: History) -> (Vec<usize>, Option<VecDeque<Past>>) {
+        let plan = Arc::clone(&self.context.plan);
         self.check_workload();
         for past in history.finished {
             self.pass_on().await;
-            let steps = &plan.playbook.steps;
-            let Some(at) = self
-                .running
-                .iter()
-                .position(|&i| steps[i].name == past.step)
-            else {
-                self.fail_with(&steps[plan.start], None, unlikely(&past.step));
+            if !self.go_again(&plan, past) {
                 break;
-            };
-            let step = &steps[self.running.remove(at)];
-            let action = step.action.as_ref().expect("only tool steps start");
-            self.take_in(step, action, past.started_at, past.outcome);
+            }
         }
         self.pass_on().await;
-        let mut started = std::mem::take(&mut self.running);
+        let mut started = self.tokens.stop();
         // All of this is stored.
         self.journal = Journal::from(history.next);
         self.untold.clear();
         if self.outcome.failure.is_some() {
             started.clear();
         }
+        self.partial = history.partial;
+        let finally = history.finally.map(|Finally { failure, finished }| {
+            self.tokens.clear();
+            started.clear();
+            self.outcome.failure = failure;
+            finished.into()
+        });
         let steps = json!({"steps": names(&plan, &started)});
         self.journal.push("execution_resumed", None, steps);
-        started
+        (started, finally)
+    }
+
+    /// Takes in a step that has ended before. Returns whether it could have.
+    fn go_again(&mut self, plan: &Plan, past: Past) -> bool {
+        let running = self.tokens.running().iter().copied();
+        let mut named = running.filter(|&i| plan.playbook.steps[i].name == past.step);
+        let Some(index) = named.next() else {
+            let start = &plan.playbook.steps[plan.start];
+            self.fail_with(start, None, unlikely(&past.step));
+            return false;
+        };
+        self.tokens.ended(index);
+        self.take_in(index, past.started_at, past.ended);
+        true
     }
 
     /// Counts every step that can start as one that runs.
     async fn pass_on(&mut self) {
         while let Some(index) = self.next_step().await {
-            self.running.push(index);
+            self.tokens.run(index);
+            if self.replaying {
+                self.give_again(index);
+            }
         }
     }
 
+    async fn replay(&mut self, history: History) {
+        let plan = Arc::clone(&self.context.plan);
+        for past in history.finished {
+            self.pass_on().await;
+            if !self.go_again(&plan, past) {
+                return;
+            }
+        }
+        self.pass_on().await;
+        self.tokens.stop();
+        self.give();
+        let Some(Finally { failure, finished }) = history.finally else {
+            return;
+        };
+        let (failure, result) = (failure, self.outcome.result.take());
+        self.enter_finally(failure.as_ref());
+        for past in finished {
+            let Some(index) = plan.playbook.step_index(&past.step) else {
+                continue;
+            };
+            self.give_again(index);
+            self.take_in(index, past.started_at, past.ended);
+            self.outcome.failure = None;
+        }
+        (self.outcome.failure, self.outcome.result) = (failure, result);
+    }
+
+    /// Keeps what a step would be given.
+    fn give_again(&mut self, index: usize) {
+        let plan = Arc::clone(&self.context.plan);
+        let step = &plan.playbook.steps[index];
+        let action = step.action.as_ref().expect("only tool steps start");
+        let scope = self.scope.for_step();
+        let Some(each) = &step.each else {
+            if let Ok(rendered) = render(&plan.playbook, step, action, &scope) {
+                let data = json!({"args": rendered.args});
+                self.journal.push("step_started", Some(&step.name), data);
+            }
+            return;
+        };
+        self.journal
+            .push("step_started", Some(&step.name), json!({}));
+        let Ok(Value::Array(items)) = each.collection.render(&scope) else {
+            return;
+        };
+        for (at, value) in items.iter().enumerate() {
+            let scope = activity::item_scope(&scope, each, at, items.len(), value);
+            if let Ok(rendered) = render(&plan.playbook, step, action, &scope) {
+                let data = replay::item_event(at, &rendered.args);
+                self.journal.push("item_finished", Some(&step.name), data);
+            }
+        }
+    }
+
+    /// The workflow has ended: the steps of `finally` see how.
+    fn enter_finally(&mut self, failure: Option<&Failure>) {
+        if let Some(failure) = failure {
+            let value = error_value(&failure.step, failure.tool.as_deref(), &failure.error);
+            self.scope.set("error", &value);
+        }
+        self.outcome.failure = None;
+        self.in_finally = true;
+    }
+
     fn spawn(&mut self, start: Start) {
-        let runner = Arc::clone(&self.engine.runner);
         self.begun.insert(start.step, Utc::now());
-        let run = async move { (start.step, runner.run(start.request).await) };
+        let run = async move { (start.step, start.activity.run().await) };
         self.tasks.spawn(run.in_current_span());
     }
 
-    /// Waits for one running step, and takes in what it gave.
+    /// Waits for a step that runs to end, or for something to happen in it.
     async fn wait(&mut self) {
+        if self.tokens.running().is_empty() {
+            return;
+        }
         let joined = tokio::select! {
             biased;
-            () = self.execution.cancel.cancelled() => return self.stop(cancelled()).await,
+            () = self.cancel.cancelled(), if !self.in_finally => return self.stop(cancelled()).await,
+            Some(update) = self.heard.recv() => {
+                self.note(update);
+                return self.note_all();
+            }
             joined = timeout_at(self.deadline, self.tasks.join_next()) => joined,
         };
-        let Ok(joined) = joined else {
-            return self.stop(self.engine.limits.out_of_time()).await;
-        };
-        let (index, outcome) = match joined.expect("a step is running") {
+        match joined {
+            Ok(joined) => self.join(joined),
+            Err(_) => self.stop(self.out_of_time()).await,
+        }
+    }
+
+    fn join(&mut self, joined: Joined) {
+        let (index, ended) = match joined.expect("a step is running") {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        self.running.retain(|&r| r != index);
+        self.note_all();
+        self.tokens.ended(index);
         let started_at = self.begun.remove(&index).unwrap_or_default();
-        let plan = Arc::clone(&self.execution.plan);
-        let step = &plan.playbook.steps[index];
-        let action = step.action.as_ref().expect("only tool steps run");
-        self.take_in(step, action, started_at, outcome);
+        self.take_in(index, started_at, ended);
+    }
+
+    /// Everything that has happened in steps that run.
+    fn note_all(&mut self) {
+        while let Ok(update) = self.heard.try_recv() {
+            self.note(update);
+        }
+    }
+
+    fn note(&mut self, update: Update) {
+        let (Update::Attempt { index, .. } | Update::Item { index, .. }) = &update;
+        let step = self.context.step(*index).name.clone();
+        self.journal.update(&step, &update);
+        self.untold.push(match update {
+            Update::Attempt {
+                item,
+                attempt,
+                result,
+                wait,
+                ..
+            } => Event::AttemptFailed {
+                step,
+                index: item,
+                attempt,
+                error: result.err(),
+                wait_ms: milliseconds(wait),
+            },
+            Update::Item { item, done, .. } => Event::ItemFinished {
+                step,
+                index: item,
+                status: done.result.as_ref().err().map_or("success", failed),
+            },
+        });
     }
 
     /// The execution can't go on: the steps that run are ended.
     async fn stop(&mut self, error: StepError) {
         self.tasks.shutdown().await;
-        let plan = Arc::clone(&self.execution.plan);
-        for index in std::mem::take(&mut self.running) {
+        self.note_all();
+        let plan = Arc::clone(&self.context.plan);
+        for index in self.tokens.stop() {
             let step = &plan.playbook.steps[index];
             let action = step.action.as_ref().expect("only tool steps run");
             let started_at = self.begun.remove(&index).unwrap_or_default();
@@ -301,78 +560,74 @@ impl<'a> Walk<'a> {
                 duration: (Utc::now() - started_at).to_std().unwrap_or_default(),
                 ..Usage::default()
             };
-            self.finish_without(step, action, started_at, usage, error.clone());
+            let record = StepRecord::new(
+                &step.name,
+                &action.tool,
+                started_at,
+                usage,
+                Some(error.clone()),
+            );
+            self.journal.step_finished(&record, None, &[], &[], &[]);
+            self.told(record, Vec::new());
             self.fail_with(step, Some(action), error.clone());
+        }
+    }
+
+    fn out_of_time(&self) -> StepError {
+        match self.in_finally {
+            true => ExecutionLimits::out_of_time_in_finally(),
+            false => self.context.engine.limits.out_of_time(self.time),
         }
     }
 
     /// Refuses a payload that is too large to begin with.
     fn check_workload(&mut self) {
-        if let Err(error) = self.engine.limits.check_bytes(self.scope.bytes()) {
-            let plan = Arc::clone(&self.execution.plan);
+        if let Err(error) = self.context.engine.limits.check_bytes(self.scope.bytes()) {
+            let plan = Arc::clone(&self.context.plan);
             self.fail_with(&plan.playbook.steps[plan.start], None, error);
         }
     }
 
-    fn take_in(
-        &mut self,
-        step: &Step,
-        action: &Action,
-        started_at: DateTime<Utc>,
-        outcome: StepOutcome,
-    ) {
-        let StepOutcome { result, log, usage } = outcome;
-        let result = result.map(|data| json!({"status": "success", "data": data}));
-        // The variables are part of the step: if one can't be had, it failed.
-        let after = match &result {
-            Ok(result) => self.after(step, result),
+    /// A tool step has ended.
+    fn take_in(&mut self, index: usize, started_at: DateTime<Utc>, ended: Ended) {
+        let plan = Arc::clone(&self.context.plan);
+        let step = &plan.playbook.steps[index];
+        let action = step.action.as_ref().expect("only tool steps end");
+        let record = |error| {
+            StepRecord::new(&step.name, &action.tool, started_at, ended.usage, error)
+                .counted(ended.attempts, ended.items)
+        };
+        // The variables and where it leads are part of the step: if they can't be had,
+        // it failed.
+        let after = match &ended.result {
+            Ok(given) => self.after(step, given),
             Err(error) => Err(error.clone()),
         };
-        let record = |error| StepRecord::new(&step.name, &action.tool, started_at, usage, error);
-        match (result, after) {
-            (Ok(mut result), Ok(after)) => {
-                self.scope = after.with_vars;
-                let next = self.choose(step, Some(&result));
-                let chosen = next.as_ref().map_or(&[][..], Vec::as_slice);
-                let plan = Arc::clone(&self.execution.plan);
+        match after {
+            Ok(after) => {
+                let given = ended.result.ok();
                 self.journal.step_finished(
                     &record(None),
-                    Some(&result["data"]),
-                    &log,
+                    given.as_ref(),
+                    &ended.log,
                     &after.vars,
-                    &names(&plan, chosen),
+                    &names(&plan, &after.next),
                 );
-                self.told(record(None), log);
-                self.scope = after.with_result;
-                match next {
-                    Ok(next) => self.wait_for(&next),
-                    Err(error) => self.fail_with(step, Some(action), error),
-                }
-                self.outcome.result = Some(result["data"].take());
+                self.told(record(None), ended.log);
+                self.scope = after.scope;
+                self.tokens.lead(&plan, index, &after.next);
+                self.outcome.result = given.map(|given| given.data);
             }
-            (result, after) => {
-                let error = after.err().expect("one of them failed");
+            Err(error) => {
                 let record = record(Some(error.clone()));
-                let data = result.as_ref().ok().map(|result| &result["data"]);
-                self.journal.step_finished(&record, data, &log, &[], &[]);
-                self.told(record, log);
-                self.fail_with(step, Some(action), error);
+                let next = self.failed(index, Some(action), error);
+                let given = ended.result.ok();
+                let next = names(&plan, &next);
+                self.journal
+                    .step_finished(&record, given.as_ref(), &ended.log, &[], &next);
+                self.told(record, ended.log);
             }
         }
-    }
-
-    /// A tool step that has no result.
-    fn finish_without(
-        &mut self,
-        step: &Step,
-        action: &Action,
-        started_at: DateTime<Utc>,
-        usage: Usage,
-        error: StepError,
-    ) {
-        let record = StepRecord::new(&step.name, &action.tool, started_at, usage, Some(error));
-        self.journal.step_finished(&record, None, &[], &[], &[]);
-        self.told(record, Vec::new());
     }
 
     fn told(&mut self, record: StepRecord, log: Vec<Entry>) {
@@ -380,21 +635,22 @@ impl<'a> Walk<'a> {
         self.untold.push(Event::StepFinished { record, log });
     }
 
-    /// What a step that has `result` changes.
-    fn after(&self, step: &Step, result: &Value) -> Result<After, StepError> {
-        let vars = self.vars(step, result)?;
-        let mut with_vars = self.scope.clone();
+    /// What a step that has a result changes.
+    fn after(&self, step: &Step, given: &Given) -> Result<After, StepError> {
+        let result = given.result();
+        let vars = self.vars(step, &result)?;
+        let mut scope = self.scope.clone();
         for (name, value) in &vars {
-            with_vars.set_var(name, value.as_ref().unwrap_or(&Value::Null));
+            scope.set_var(name, value.as_ref().unwrap_or(&Value::Null));
         }
-        let mut with_result = with_vars.clone();
-        with_result.set(&step.name, result);
-        self.engine.limits.check_bytes(with_result.bytes())?;
-        Ok(After {
-            vars,
-            with_vars,
-            with_result,
-        })
+        let next = match &step.next {
+            // Most lead on under no condition.
+            Next::Branches { .. } => self.choose(step, &step.next, &scope.with_result(&result))?,
+            next => next.targets().collect(),
+        };
+        scope.set(&step.name, &result);
+        self.context.engine.limits.check_bytes(scope.bytes())?;
+        Ok(After { vars, scope, next })
     }
 
     fn vars(&self, step: &Step, result: &Value) -> Result<Vec<(String, Option<Value>)>, StepError> {
@@ -407,29 +663,25 @@ impl<'a> Walk<'a> {
             .map(|var| {
                 let value = var.template.render_var(&scope).map_err(|e| {
                     let field = format!("vars.{}", var.name);
-                    template_error(&self.execution.plan.playbook, step, var.line, &field, e)
+                    template_error(&self.context.plan.playbook, step, var.line, &field, e)
                 })?;
                 Ok((var.name.clone(), value))
             })
             .collect()
     }
 
-    /// The steps that come after `step`.
-    fn choose(&self, step: &Step, result: Option<&Value>) -> Result<Vec<usize>, StepError> {
-        let (branches, default) = match &step.next {
+    /// The steps that `next`, which is the step's `next` or `on_error`, leads to.
+    fn choose(&self, step: &Step, next: &Next, scope: &Scope) -> Result<Vec<usize>, StepError> {
+        let (branches, default) = match next {
             Next::None => return Ok(Vec::new()),
             Next::All(steps) => return Ok(steps.clone()),
             Next::Branches { branches, default } => (branches, default),
         };
-        let scope = match result {
-            Some(result) => self.scope.with_result(result),
-            None => self.scope.for_step(),
-        };
         for branch in branches {
-            let playbook = &self.execution.plan.playbook;
+            let playbook = &self.context.plan.playbook;
             let holds = branch
                 .condition
-                .is_true(&scope)
+                .is_true(scope)
                 .map_err(|e| template_error(playbook, step, branch.line, "next.when", e))?;
             if holds {
                 return Ok(branch.then.clone());
@@ -438,30 +690,134 @@ impl<'a> Walk<'a> {
         Ok(default.clone())
     }
 
-    fn wait_for(&mut self, steps: &[usize]) {
-        for &step in steps {
-            if !self.waiting.contains(&step) {
-                self.waiting.push(step);
+    /// A step has failed: goes on where its `on_error` leads, or fails the execution.
+    /// Returns where it leads.
+    fn failed(&mut self, index: usize, action: Option<&Action>, error: StepError) -> Vec<usize> {
+        let plan = Arc::clone(&self.context.plan);
+        let step = &plan.playbook.steps[index];
+        let tool = action.map(|action| action.tool.as_str());
+        if error.category == ErrorCategory::Cancelled || matches!(step.on_error, Next::None) {
+            self.fail_with(step, action, error);
+            return Vec::new();
+        }
+        let mut scope = self.scope.clone();
+        let value = error_value(&step.name, tool, &error);
+        scope.set("error", &value);
+        let next = match self.choose(step, &step.on_error, &scope.for_step()) {
+            Ok(next) => next,
+            Err(error) => {
+                self.fail_with(step, action, error);
+                return Vec::new();
             }
+        };
+        if next.is_empty() {
+            self.fail_with(step, action, error);
+            return next;
         }
-    }
-
-    /// A tool step that could not even be given to the sandbox.
-    fn fail(&mut self, step: &Step, action: Option<&Action>, error: StepError) {
-        if let Some(action) = action {
-            self.finish_without(step, action, Utc::now(), Usage::default(), error.clone());
-        }
-        self.fail_with(step, action, error);
+        scope.set(
+            &step.name,
+            &json!({"status": "failed", "data": null, "error": value}),
+        );
+        self.scope = scope;
+        self.tokens.lead(&plan, index, &next);
+        next
     }
 
     /// Fails the execution: no further step starts; those that run may end.
     fn fail_with(&mut self, step: &Step, action: Option<&Action>, error: StepError) {
-        self.waiting.clear();
+        self.tokens.clear();
         self.outcome.failure.get_or_insert(Failure {
             step: step.name.clone(),
             tool: action.map(|a| a.tool.clone()),
             error,
         });
+    }
+
+    /// What the playbook gives, if it says so itself.
+    fn give(&mut self) {
+        let plan = Arc::clone(&self.context.plan);
+        let Some(output) = &plan.playbook.output else {
+            return;
+        };
+        if self.outcome.failure.is_some() {
+            return;
+        }
+        match output.template.render(&self.scope.for_step()) {
+            Ok(value) => self.outcome.result = Some(value),
+            Err(error) => {
+                let message = format!(
+                    "{}:{}: field `output`: {error}",
+                    plan.playbook.file, output.line
+                );
+                let error = StepError {
+                    kind: "template".into(),
+                    ..StepError::new(ErrorCategory::InvalidInput, message)
+                };
+                self.outcome.failure = Some(Failure {
+                    step: "output".into(),
+                    tool: None,
+                    error,
+                });
+            }
+        }
+    }
+
+    /// Runs the steps of `finally` one after the other, whatever has happened; those in
+    /// `past` have ended before. One that fails keeps none from running.
+    async fn finally(&mut self, past: Option<VecDeque<Past>>) -> Result<(), RecordError> {
+        let plan = Arc::clone(&self.context.plan);
+        let steps = plan.playbook.finally_at()..plan.playbook.steps.len();
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let failure = self.outcome.failure.take();
+        let result = self.outcome.result.take();
+        self.enter_finally(failure.as_ref());
+        if past.is_none() {
+            let data = json!({"failure": failure});
+            self.journal.push("finally_started", None, data);
+        }
+        let mut past = past.unwrap_or_default();
+        let mut late = None;
+        self.deadline = Instant::now() + FINALLY_TIME;
+        for index in steps {
+            let is_past = past
+                .front()
+                .is_some_and(|past| past.step == plan.playbook.steps[index].name);
+            match past.pop_front().filter(|_| is_past) {
+                Some(past) => self.take_in_again(index, past),
+                None => self.last_step(index).await?,
+            }
+            late = late.or(self.outcome.failure.take());
+        }
+        self.outcome.failure = failure.or(late);
+        self.outcome.result = result;
+        Ok(())
+    }
+
+    /// Takes in a step that ended before the server was gone: that is stored.
+    fn take_in_again(&mut self, index: usize, past: Past) {
+        let journal = std::mem::take(&mut self.journal);
+        self.take_in(index, past.started_at, past.ended);
+        self.journal = journal;
+        self.untold.clear();
+    }
+
+    async fn last_step(&mut self, index: usize) -> Result<(), RecordError> {
+        *self.visits.entry(index).or_default() += 1;
+        let plan = Arc::clone(&self.context.plan);
+        let step = &plan.playbook.steps[index];
+        if step.action.is_none() {
+            if let Err(error) = asserts::check(&plan.playbook, step, &self.scope.for_step()) {
+                self.fail_with(step, None, error);
+            }
+            return Ok(());
+        }
+        let mut starts: Vec<Start> = self.prepare(index).into_iter().collect();
+        while !self.tokens.running().is_empty() {
+            self.go(std::mem::take(&mut starts)).await?;
+        }
+        Ok(())
     }
 
     async fn finish(mut self) -> Result<Outcome, RecordError> {
@@ -472,13 +828,11 @@ impl<'a> Walk<'a> {
                 error: None,
             },
             Some(failure) => {
-                let mut error = json!(failure.error);
-                error["step"] = json!(failure.step);
-                error["tool"] = json!(failure.tool);
+                let tool = failure.tool.as_deref();
                 Finished {
                     status: failed(&failure.error),
                     result: None,
-                    error: Some(error),
+                    error: Some(error_value(&failure.step, tool, &failure.error)),
                 }
             }
         };
@@ -495,19 +849,21 @@ impl<'a> Walk<'a> {
     /// is not lost with the server.
     async fn store(&mut self, finished: Option<&Finished>) -> Result<(), RecordError> {
         let events = self.journal.take();
-        let Execution { tenant, id, .. } = &self.execution;
+        let Context {
+            engine, tenant, id, ..
+        } = &*self.context;
         if !events.is_empty() {
-            let store = &self.engine.store;
-            if store.record(tenant, *id, &events, finished).await? {
-                self.execution.cancel.cancel();
+            let recorder = &engine.recorder;
+            if recorder.record(tenant, *id, &events, finished).await? {
+                self.cancel.cancel();
             }
             let started = events[0].seq == 0;
-            self.engine
+            engine
                 .changes
                 .tell(tenant, *id, started || finished.is_some());
         }
         for event in self.untold.drain(..) {
-            if let Some(listener) = &mut self.execution.events {
+            if let Some(listener) = &mut self.listener {
                 listener.tell(&event);
             }
         }
@@ -519,10 +875,10 @@ impl<'a> Walk<'a> {
 struct After {
     /// Its variables; those without a value are unset.
     vars: Vec<(String, Option<Value>)>,
-    /// The scope in which its `next` is decided.
-    with_vars: Scope,
     /// The scope that later steps see.
-    with_result: Scope,
+    scope: Scope,
+    /// The steps that it leads to.
+    next: Vec<usize>,
 }
 
 fn names<'a>(plan: &'a Plan, steps: &[usize]) -> Vec<&'a str> {

@@ -1,5 +1,6 @@
 //! What the stored events of an execution say: to go on with it, and to show it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,16 +9,28 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::StepRecord;
+use super::activity::{Ended, Partial};
+use super::given::Given;
+use super::{Failure, StepRecord};
 use crate::capabilities::log::Entry;
-use crate::sandbox::{StepError, StepOutcome, Usage};
+use crate::sandbox::{StepError, Usage};
 use crate::store::EventRecord;
 
 /// The steps of an execution that have ended, in that order.
 pub struct History {
     pub(super) finished: Vec<Past>,
+    /// Those of `finally`, if the workflow has ended.
+    pub(super) finally: Option<Finally>,
+    /// What was done of steps that have not ended.
+    pub(super) partial: HashMap<String, Partial>,
     /// The number of the next event.
     pub(super) next: i32,
+}
+
+/// How the workflow ended, and what came after.
+pub(super) struct Finally {
+    pub failure: Option<Failure>,
+    pub finished: Vec<Past>,
 }
 
 /// A step that has ended.
@@ -25,7 +38,7 @@ pub(super) struct Past {
     pub step: String,
     tool: String,
     pub started_at: DateTime<Utc>,
-    pub outcome: StepOutcome,
+    pub ended: Ended,
 }
 
 /// The data of `step_finished`, as `event::Journal` writes it.
@@ -44,12 +57,38 @@ struct Finished {
     memory_bytes: u64,
     #[serde(default)]
     host_calls: u64,
+    #[serde(flatten)]
+    given: Given,
     #[serde(default)]
-    result: Value,
+    attempts: Option<u32>,
+    #[serde(default)]
+    items: Option<usize>,
     #[serde(default)]
     error: Option<StepError>,
     #[serde(default)]
     log: Vec<Entry>,
+}
+
+/// The data of `attempt_failed`.
+#[derive(Deserialize)]
+struct AttemptFailed {
+    attempt: u32,
+    index: Option<usize>,
+}
+
+/// The data of `item_finished`.
+#[derive(Deserialize)]
+struct ItemFinished {
+    index: usize,
+    #[serde(default)]
+    result: Value,
+    error: Option<StepError>,
+}
+
+/// The data of `finally_started`.
+#[derive(Deserialize)]
+struct FinallyStarted {
+    failure: Option<Failure>,
 }
 
 impl History {
@@ -58,51 +97,92 @@ impl History {
     /// # Errors
     /// If an event is not as this server writes them.
     pub fn read(events: &[EventRecord]) -> Result<Self, serde_json::Error> {
-        let finished = events
-            .iter()
-            .filter(|event| event.event == "step_finished")
-            .map(|event| {
-                let data: Finished = serde_json::from_str(event.data.get())?;
-                let milliseconds = |ms: f64| Duration::from_secs_f64(ms.max(0.0) / 1000.0);
-                let usage = Usage {
-                    duration: milliseconds(data.duration_ms),
-                    queued: milliseconds(data.queued_ms),
-                    cpu: milliseconds(data.cpu_ms),
-                    memory_bytes: data.memory_bytes,
-                    host_calls: data.host_calls,
-                };
-                Ok(Past {
-                    step: event.step.clone().unwrap_or_default(),
-                    tool: data.tool,
-                    started_at: data.started_at.unwrap_or(event.at),
-                    outcome: StepOutcome {
-                        result: match data.error {
-                            Some(error) => Err(error),
-                            None => Ok(data.result),
-                        },
-                        log: data.log,
-                        usage,
-                    },
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            finished,
+        let mut history = Self {
+            finished: Vec::new(),
+            finally: None,
+            partial: HashMap::new(),
             next: events.last().map_or(0, |event| event.seq + 1),
-        })
+        };
+        for event in events {
+            history.add(event)?;
+        }
+        Ok(history)
+    }
+
+    fn add(&mut self, event: &EventRecord) -> Result<(), serde_json::Error> {
+        let step = event.step.clone().unwrap_or_default();
+        let data = event.data.get();
+        match event.event.as_str() {
+            "attempt_failed" => {
+                let failed: AttemptFailed = serde_json::from_str(data)?;
+                let partial = self.partial.entry(step).or_default();
+                partial.attempts.insert(failed.index, failed.attempt);
+            }
+            "item_finished" => {
+                let item: ItemFinished = serde_json::from_str(data)?;
+                let partial = self.partial.entry(step).or_default();
+                let result = item.error.map_or(Ok(item.result), Err);
+                partial.items.insert(item.index, result);
+            }
+            "step_finished" => {
+                self.partial.remove(&step);
+                let past = Past::read(step, event.at, data)?;
+                match &mut self.finally {
+                    None => self.finished.push(past),
+                    Some(finally) => finally.finished.push(past),
+                }
+            }
+            "finally_started" => {
+                let FinallyStarted { failure } = serde_json::from_str(data)?;
+                // What ran then was stopped.
+                self.partial.clear();
+                self.finally = Some(Finally {
+                    failure,
+                    finished: Vec::new(),
+                });
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// What is kept of the steps.
     #[must_use]
     pub fn records(&self) -> Vec<StepRecord> {
-        self.finished
-            .iter()
-            .map(|past| {
-                let StepOutcome { result, usage, .. } = &past.outcome;
-                let error = result.as_ref().err().cloned();
-                StepRecord::new(&past.step, &past.tool, past.started_at, *usage, error)
-            })
-            .collect()
+        let finally = self.finally.iter().flat_map(|finally| &finally.finished);
+        let all = self.finished.iter().chain(finally);
+        all.map(|past| {
+            let ended = &past.ended;
+            let error = ended.result.as_ref().err().cloned();
+            StepRecord::new(&past.step, &past.tool, past.started_at, ended.usage, error)
+                .counted(ended.attempts, ended.items)
+        })
+        .collect()
+    }
+}
+
+impl Past {
+    fn read(step: String, at: DateTime<Utc>, data: &str) -> Result<Self, serde_json::Error> {
+        let data: Finished = serde_json::from_str(data)?;
+        let milliseconds = |ms: f64| Duration::from_secs_f64(ms.max(0.0) / 1000.0);
+        Ok(Self {
+            step,
+            tool: data.tool,
+            started_at: data.started_at.unwrap_or(at),
+            ended: Ended {
+                result: data.error.map_or(Ok(data.given), Err),
+                log: data.log,
+                usage: Usage {
+                    duration: milliseconds(data.duration_ms),
+                    queued: milliseconds(data.queued_ms),
+                    cpu: milliseconds(data.cpu_ms),
+                    memory_bytes: data.memory_bytes,
+                    host_calls: data.host_calls,
+                },
+                attempts: data.attempts.unwrap_or(1),
+                items: data.items,
+            },
+        })
     }
 }
 
@@ -129,6 +209,12 @@ pub struct StepHistory {
     pub memory_bytes: Option<u64>,
     /// Calls from its instance to the host.
     pub host_calls: Option<u64>,
+    /// How often its action was run, if more than once.
+    pub attempts: Option<u32>,
+    /// The items of its loop, if it has one.
+    pub items: Option<usize>,
+    /// How many of the items have ended.
+    pub items_finished: usize,
     /// What it was given.
     #[schema(value_type = Object)]
     pub args: Option<Box<RawValue>>,
@@ -150,10 +236,17 @@ pub struct StepHistory {
 struct Started {
     tool: String,
     args: Option<Box<RawValue>>,
+    items: Option<usize>,
 }
 
 #[derive(Deserialize)]
-struct Ended {
+struct Logged {
+    #[serde(default)]
+    log: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Closed {
     tool: String,
     status: String,
     #[serde(default)]
@@ -163,6 +256,8 @@ struct Ended {
     queued_ms: Option<f64>,
     memory_bytes: Option<u64>,
     host_calls: Option<u64>,
+    attempts: Option<u32>,
+    items: Option<usize>,
     result: Option<Box<RawValue>>,
     vars: Option<Box<RawValue>>,
     error: Option<Box<RawValue>>,
@@ -181,15 +276,24 @@ pub fn steps(events: &[EventRecord]) -> Vec<StepHistory> {
                 let Ok(started) = serde_json::from_str::<Started>(event.data.get()) else {
                     continue;
                 };
-                steps.push(StepHistory::started(
-                    name,
-                    event.at,
-                    started.tool,
-                    started.args,
-                ));
+                let mut step = StepHistory::started(name, event.at, started.tool, started.args);
+                step.items = started.items;
+                steps.push(step);
+            }
+            "attempt_failed" => {
+                if let Some(at) = running(&steps, name) {
+                    steps[at].attempts = Some(steps[at].attempts.unwrap_or(0) + 1);
+                }
+            }
+            "item_finished" => {
+                let logged = serde_json::from_str::<Logged>(event.data.get());
+                if let (Some(at), Ok(logged)) = (running(&steps, name), logged) {
+                    steps[at].items_finished += 1;
+                    steps[at].log.extend(logged.log);
+                }
             }
             "step_finished" => {
-                let Ok(ended) = serde_json::from_str::<Ended>(event.data.get()) else {
+                let Ok(ended) = serde_json::from_str::<Closed>(event.data.get()) else {
                     continue;
                 };
                 let at = match running(&steps, name) {
@@ -236,6 +340,9 @@ impl StepHistory {
             queued_ms: None,
             memory_bytes: None,
             host_calls: None,
+            attempts: None,
+            items: None,
+            items_finished: 0,
             args,
             result: None,
             vars: None,
@@ -244,7 +351,7 @@ impl StepHistory {
         }
     }
 
-    fn end(&mut self, at: DateTime<Utc>, ended: Ended) {
+    fn end(&mut self, at: DateTime<Utc>, ended: Closed) {
         self.status = ended.status;
         self.started_at = ended.started_at.unwrap_or(self.started_at);
         self.finished_at = Some(at);
@@ -253,9 +360,11 @@ impl StepHistory {
         self.queued_ms = ended.queued_ms;
         self.memory_bytes = ended.memory_bytes;
         self.host_calls = ended.host_calls;
+        self.attempts = ended.attempts;
+        self.items = ended.items.or(self.items);
         self.result = ended.result;
         self.vars = ended.vars;
         self.error = ended.error;
-        self.log = ended.log;
+        self.log.extend(ended.log);
     }
 }

@@ -26,6 +26,9 @@ impl Default for ExecutionLimits {
 /// Steps that one execution can pass: a cycle that never ends does.
 pub(super) const MAX_STEPS: usize = 10_000;
 
+/// What the steps of `finally` may take together, whatever the execution has taken.
+pub(super) const FINALLY_TIME: Duration = Duration::from_secs(60);
+
 pub(super) fn too_many_steps() -> StepError {
     StepError::new(
         ErrorCategory::Limit,
@@ -36,7 +39,14 @@ pub(super) fn too_many_steps() -> StepError {
 }
 
 impl ExecutionLimits {
-    pub(super) fn out_of_time(&self) -> StepError {
+    /// An execution has taken all of `time`, which is the limit or the playbook's own.
+    pub(super) fn out_of_time(&self, time: Duration) -> StepError {
+        if time < self.time {
+            let time = humantime::format_duration(time);
+            let message =
+                format!("the execution was stopped after the playbook's `timeout` of {time}");
+            return StepError::new(ErrorCategory::Timeout, message);
+        }
         StepError::new(
             ErrorCategory::Timeout,
             format!(
@@ -44,6 +54,13 @@ impl ExecutionLimits {
                 self.time.as_secs()
             ),
         )
+    }
+
+    pub(super) fn out_of_time_in_finally() -> StepError {
+        let time = humantime::format_duration(FINALLY_TIME);
+        let message =
+            format!("the steps of `finally` were stopped after {time}, all that they may take");
+        StepError::new(ErrorCategory::Timeout, message)
     }
 
     /// Refuses more data than an execution may hold.

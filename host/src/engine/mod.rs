@@ -1,14 +1,23 @@
 //! Walks a playbook's steps: renders what they need, runs them, picks what
 //! comes next, and records all of it.
 
+mod activity;
+mod asserts;
 mod changes;
+mod context;
 mod event;
 mod execution;
+mod given;
 mod history;
 mod limits;
+mod lineage;
 mod listener;
 mod plan;
+mod recorder;
+mod replay;
+mod retry;
 mod step;
+mod tokens;
 mod watched;
 
 use std::sync::Arc;
@@ -18,17 +27,20 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use changes::{Changes, Watcher};
+pub use context::{Lineage, PlaybookCall, Playbooks};
 pub use event::{Event, StepRecord};
 pub use execution::{Failure, Outcome};
 pub use history::{History, StepHistory, steps};
 pub use limits::ExecutionLimits;
 pub use listener::{Listener, Told};
 pub use plan::Plan;
+pub use recorder::Recorder;
+pub use replay::{Difference, Replay, ReplayedStep};
 
 use crate::grants::Grants;
 use crate::metrics::Metrics;
 use crate::sandbox::StepRunner;
-use crate::store::{RecordError, Store};
+use crate::store::{EventRecord, RecordError};
 use crate::tool::Toolset;
 
 /// Knows which tools there are.
@@ -42,7 +54,7 @@ pub trait Tools: Send + Sync {
 pub struct Engine {
     runner: Arc<dyn StepRunner>,
     tools: Arc<dyn Tools>,
-    store: Store,
+    recorder: Arc<dyn Recorder>,
     grants: Arc<Grants>,
     limits: ExecutionLimits,
     changes: Changes,
@@ -67,15 +79,19 @@ pub struct Execution {
     pub history: Option<History>,
     /// Ends it.
     pub cancel: CancellationToken,
+    /// Runs the playbooks that it calls.
+    pub calls: Arc<dyn Playbooks>,
+    /// The playbooks above it.
+    pub lineage: Lineage,
 }
 
 impl Engine {
     /// An engine that runs steps of `tools` with `runner`, as far as `grants` allow
-    /// them, and records them in `store`.
+    /// them, and records them in `recorder`.
     pub fn new(
         runner: Arc<dyn StepRunner>,
         tools: Arc<dyn Tools>,
-        store: Store,
+        recorder: Arc<dyn Recorder>,
         grants: Arc<Grants>,
         limits: ExecutionLimits,
         metrics: Metrics,
@@ -83,7 +99,7 @@ impl Engine {
         Self {
             runner,
             tools,
-            store,
+            recorder,
             grants,
             limits,
             changes: Changes::default(),
@@ -116,6 +132,19 @@ impl Engine {
     pub async fn run(&self, execution: Execution) -> Result<Outcome, RecordError> {
         let watched = watched::Watched::new(&self.metrics, &execution);
         watched.run(execution::run(self, execution)).await
+    }
+}
+
+impl Engine {
+    /// Walks an execution that has ended once more, from its record: nothing is run.
+    /// `execution` has its history; `result` is what it gave.
+    pub async fn replay(
+        &self,
+        execution: Execution,
+        events: &[EventRecord],
+        result: Option<Value>,
+    ) -> Replay {
+        execution::replay(self, execution, events, result).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! A playbook with what the scheduler derives from it once.
 
-use crate::playbook::{Next, Playbook};
+use crate::playbook::{Join, Playbook, Step};
 
 /// A playbook and what the scheduler needs to know of its graph.
 pub struct Plan {
@@ -8,6 +8,7 @@ pub struct Plan {
     pub playbook: Playbook,
     pub(super) start: usize,
     graph: Graph,
+    sources: Vec<Vec<usize>>,
 }
 
 impl Plan {
@@ -16,48 +17,57 @@ impl Plan {
     /// # Panics
     /// If it has no step `start`, which a checked playbook has.
     pub fn new(playbook: Playbook) -> Self {
+        let next: Vec<Vec<usize>> = playbook.steps.iter().map(successors).collect();
         Self {
             start: playbook.step_index("start").expect("checked"),
-            graph: Graph::new(
-                &playbook
+            graph: Graph {
+                reaches: (0..next.len()).map(|from| reachable(&next, from)).collect(),
+                waits: playbook
                     .steps
                     .iter()
-                    .map(|s| successors(&s.next))
-                    .collect::<Vec<_>>(),
-            ),
+                    .map(|step| step.join == Join::Open)
+                    .collect(),
+            },
+            sources: sources(&next),
             playbook,
         }
     }
 
-    /// The first of the waiting steps that can start.
-    pub(super) fn next_startable(&self, waiting: &[usize], running: &[usize]) -> Option<usize> {
-        self.graph.startable(waiting, running).next()
+    /// The waiting steps that can start.
+    pub(super) fn startable(
+        &self,
+        waiting: &[usize],
+        running: &[usize],
+    ) -> impl Iterator<Item = usize> {
+        self.graph.startable(waiting, running)
+    }
+
+    /// The steps that can lead to this one.
+    pub(super) fn sources(&self, step: usize) -> &[usize] {
+        &self.sources[step]
     }
 }
 
 /// `reaches[a][b]`: there is a way of one or more transitions from a to b.
+/// `waits[a]`: a waits for whatever can still lead to it.
 struct Graph {
     reaches: Vec<Vec<bool>>,
+    waits: Vec<bool>,
 }
 
 impl Graph {
-    fn new(next: &[Vec<usize>]) -> Self {
-        Self {
-            reaches: (0..next.len()).map(|from| reachable(next, from)).collect(),
-        }
-    }
-
     /// A step that several branches lead to waits for all that can still reach
     /// it, and so runs once for them; in a cycle the one that came first goes
     /// first.
     fn startable(&self, waiting: &[usize], running: &[usize]) -> impl Iterator<Item = usize> {
         let blocked = move |&(at, step): &(usize, usize)| {
-            running.iter().any(|&r| self.reaches[r][step])
-                || waiting.iter().enumerate().any(|(other_at, &other)| {
-                    other != step
-                        && self.reaches[other][step]
-                        && (!self.reaches[step][other] || other_at < at)
-                })
+            self.waits[step]
+                && (running.iter().any(|&r| self.reaches[r][step])
+                    || waiting.iter().enumerate().any(|(other_at, &other)| {
+                        other != step
+                            && self.reaches[other][step]
+                            && (!self.reaches[step][other] || other_at < at)
+                    }))
         };
         waiting
             .iter()
@@ -68,17 +78,14 @@ impl Graph {
     }
 }
 
-fn successors(next: &Next) -> Vec<usize> {
-    match next {
-        Next::None => Vec::new(),
-        Next::All(steps) => steps.clone(),
-        Next::Branches { branches, default } => branches
-            .iter()
-            .flat_map(|b| &b.then)
-            .chain(default)
-            .copied()
-            .collect(),
-    }
+/// The steps that it can lead to; some more than once.
+fn successors(step: &Step) -> Vec<usize> {
+    step.next.targets().chain(step.on_error.targets()).collect()
+}
+
+fn sources(next: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let of = |step| (0..next.len()).filter(move |&from: &usize| next[from].contains(&step));
+    (0..next.len()).map(|step| of(step).collect()).collect()
 }
 
 fn reachable(next: &[Vec<usize>], from: usize) -> Vec<bool> {
@@ -97,7 +104,11 @@ mod tests {
     use super::*;
 
     fn graph(next: &[&[usize]]) -> Graph {
-        Graph::new(&next.iter().map(|n| n.to_vec()).collect::<Vec<_>>())
+        let next: Vec<_> = next.iter().map(|n| n.to_vec()).collect();
+        Graph {
+            reaches: (0..next.len()).map(|from| reachable(&next, from)).collect(),
+            waits: vec![true; next.len()],
+        }
     }
 
     fn startable(graph: &Graph, waiting: &[usize], running: &[usize]) -> Vec<usize> {

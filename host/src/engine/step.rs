@@ -1,46 +1,59 @@
-//! From a step of the playbook to a request to the sandbox.
+//! From a step of the playbook to what is to be run for it.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Engine, Execution};
+use super::context::Context;
 use crate::grants::{Caller, Grant};
-use crate::limits::Limits;
-use crate::playbook::{Action, ActionKind, Playbook, Step};
+use crate::limits::{Limits, Setting};
+use crate::playbook::{Action, ActionKind, Playbook, Sink, Step};
 use crate::sandbox::{ErrorCategory, StepError, StepRequest};
 use crate::template::{Scope, TemplateError};
 use crate::tool::schema::Schema;
-use crate::tool::{Tool, Toolset, signature};
+use crate::tool::{Reference, Tool, Toolset, signature};
 
-/// A step that can be run.
-pub(super) struct Prepared {
-    pub request: StepRequest,
-    pub tool: Arc<Tool>,
+/// A step's action with everything in it rendered.
+pub(super) struct Rendered {
+    /// The arguments, an object.
+    pub args: Value,
+    pub what: What,
 }
 
-/// Checks that the step's tenant may have its tool, and renders what it needs.
+pub(super) enum What {
+    /// A tool, with its configuration and the credential that it may open.
+    Tool {
+        config: Value,
+        credential: Option<String>,
+    },
+    /// Another playbook.
+    Playbook { path: String, version: Option<i32> },
+}
+
+/// An action that can be run.
+pub(super) struct Prepared {
+    /// The arguments, an object.
+    pub args: Value,
+    pub call: Call,
+    /// Version and digest of a tool that was pushed.
+    pub component: Option<Value>,
+}
+
+pub(super) enum Call {
+    Tool(Box<StepRequest>),
+    Playbook { path: String, version: Option<i32> },
+}
+
+/// Renders what the step's action needs.
 ///
 /// # Errors
-/// If it may not, a template fails, or the tool's schemas don't allow what was
-/// rendered: an error that names the file, line, step and field.
-pub(super) fn prepare(
-    engine: &Engine,
-    execution: &Execution,
+/// A template fails: an error that names the file, line, step and field.
+pub(super) fn render(
+    playbook: &Playbook,
     step: &Step,
     action: &Action,
     scope: &Scope,
-) -> Result<Prepared, StepError> {
-    let playbook = &execution.plan.playbook;
-    let grant = engine.grants.of(&execution.tenant);
-    let place = Place {
-        execution,
-        step,
-        action,
-    };
-    let limits = place.allowed(&grant)?;
-    let tools = engine.tools.of(&execution.tenant);
-    let tool = place.find(&tools, &grant)?;
+) -> Result<Rendered, StepError> {
     let mut args = Map::new();
     for (name, template) in &action.args {
         let value = template
@@ -48,14 +61,13 @@ pub(super) fn prepare(
             .map_err(|e| template_error(playbook, step, step.line, &format!("args.{name}"), e))?;
         args.insert(name.clone(), value);
     }
-    let args = Value::Object(args);
-    let mut credential = None;
-    let config = match &action.kind {
-        ActionKind::Python { code, line } => {
-            json!({"code": code, "file": playbook.file, "line": line})
-        }
+    let what = match &action.kind {
+        ActionKind::Python { code, line } => What::Tool {
+            config: json!({"code": code, "file": playbook.file, "line": line}),
+            credential: None,
+        },
         ActionKind::Postgres {
-            credential: alias,
+            credential,
             line,
             sql,
             ..
@@ -63,65 +75,239 @@ pub(super) fn prepare(
             let statements = sql
                 .render(scope)
                 .map_err(|e| template_error(playbook, step, *line, "query", e))?;
-            credential = Some(alias);
-            json!({"credential": alias, "statements": statements})
+            What::Tool {
+                config: json!({"credential": credential, "statements": statements}),
+                credential: Some(credential.clone()),
+            }
         }
-        ActionKind::Plugin {
-            config,
-            credential: named,
-        } => {
+        ActionKind::Plugin { config, credential } => {
             let mut config = config
                 .render(scope)
                 .map_err(|e| template_error(playbook, step, step.line, "config", e))?;
-            if let Some((alias, _)) = named {
+            if let Some((alias, _)) = credential {
                 config["auth"] = json!(alias);
-                credential = Some(alias);
             }
-            place.check(tool.config(), "", &config)?;
-            place.check(tool.args(), "args", &args)?;
-            config
+            What::Tool {
+                config,
+                credential: credential.as_ref().map(|(alias, _)| alias.clone()),
+            }
+        }
+        ActionKind::Playbook { path, version, .. } => {
+            let rendered = path
+                .render(scope)
+                .map_err(|e| template_error(playbook, step, step.line, "path", e))?;
+            let Value::String(path) = rendered else {
+                let message = format!(
+                    "{}:{}: step `{}`, field `path`: this must be a text, it is {rendered}",
+                    playbook.file, step.line, step.name
+                );
+                return Err(StepError::new(ErrorCategory::InvalidInput, message));
+            };
+            What::Playbook {
+                path,
+                version: *version,
+            }
         }
     };
-    let request = StepRequest {
-        tool: tool.key().to_owned(),
-        tenant: execution.tenant.clone(),
-        execution_id: execution.id,
-        playbook: playbook.path.clone(),
-        step: step.name.clone(),
-        config,
-        args,
-        grant,
-        capabilities: tool.capabilities(),
-        // What the step does not name, its tool can't open.
-        credentials: tool
-            .manifest
-            .is_some()
-            .then(|| credential.cloned().into_iter().collect()),
-        limits,
+    Ok(Rendered {
+        args: Value::Object(args),
+        what,
+    })
+}
+
+/// Renders what the step's action needs, and checks that its tenant may have the tool.
+///
+/// # Errors
+/// If it may not, a template fails, or the tool's schemas don't allow what was
+/// rendered: an error that names the file, line, step and field.
+pub(super) fn prepare(
+    context: &Context,
+    step: &Step,
+    action: &Action,
+    scope: &Scope,
+) -> Result<Prepared, StepError> {
+    let place = Place {
+        context,
+        step,
+        reference: &action.reference,
+        line: action.position.line,
+        limits: &action.limits,
     };
-    Ok(Prepared { request, tool })
+    // What may not be run is not rendered.
+    let may = match action.kind {
+        ActionKind::Playbook { .. } => None,
+        _ => Some(place.tool()?),
+    };
+    let Rendered { args, what } = render(&context.plan.playbook, step, action, scope)?;
+    match (what, may) {
+        (What::Tool { config, credential }, Some(may)) => {
+            if matches!(action.kind, ActionKind::Plugin { .. }) {
+                place.check(may.tool.config(), "", &config)?;
+                place.check(may.tool.args(), "args", &args)?;
+            }
+            let component = may
+                .tool
+                .pushed
+                .then(|| json!({"version": may.tool.version, "digest": may.tool.digest}));
+            Ok(Prepared {
+                args: args.clone(),
+                call: Call::Tool(Box::new(place.request(may, config, args, credential))),
+                component,
+            })
+        }
+        (What::Playbook { path, version }, _) => Ok(Prepared {
+            args,
+            call: Call::Playbook { path, version },
+            component: None,
+        }),
+        (What::Tool { .. }, None) => unreachable!("only playbooks are called without a tool"),
+    }
+}
+
+/// The request that writes the rows of a step's result, and the line of its table.
+///
+/// # Errors
+/// If the tenant may not have it, a template fails, or there are no rows in what it
+/// gives.
+pub(super) fn prepare_sink(
+    context: &Context,
+    step: &Step,
+    sink: &Sink,
+    scope: &Scope,
+    data: &Value,
+) -> Result<StepRequest, StepError> {
+    let place = Place {
+        context,
+        step,
+        reference: &sink.tool,
+        line: sink.line,
+        limits: &[],
+    };
+    let may = place.tool()?;
+    let rows = match &sink.rows {
+        None => data.clone(),
+        Some(template) => template
+            .render(scope)
+            .map_err(|e| template_error(&context.plan.playbook, step, sink.line, "sink.rows", e))?,
+    };
+    let rows = match rows {
+        Value::Array(rows) => rows,
+        row @ Value::Object(_) => vec![row],
+        other => {
+            let message = format!(
+                "field `sink.rows`: rows are objects in a list, this is {}",
+                kind_of(&other)
+            );
+            return Err(StepError::new(
+                ErrorCategory::InvalidInput,
+                place.message(sink.line, &message),
+            ));
+        }
+    };
+    if let Some((at, other)) = rows.iter().enumerate().find(|(_, row)| !row.is_object()) {
+        let message = format!(
+            "field `sink.rows`: a row is an object, item {} is {}",
+            at + 1,
+            kind_of(other)
+        );
+        return Err(StepError::new(
+            ErrorCategory::InvalidInput,
+            place.message(sink.line, &message),
+        ));
+    }
+    let config = json!({
+        "credential": sink.credential,
+        "copy": {"table": sink.table, "key": sink.key},
+    });
+    let args = json!({"rows": rows});
+    Ok(place.request(may, config, args, Some(sink.credential.clone())))
+}
+
+/// What a JSON value is, in words.
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a bool",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A tool that the tenant may have.
+struct May {
+    grant: Arc<Grant>,
+    limits: Limits,
+    tool: Arc<Tool>,
 }
 
 /// The place of an action, for errors.
 struct Place<'a> {
-    execution: &'a Execution,
+    context: &'a Context,
     step: &'a Step,
-    action: &'a Action,
+    reference: &'a Reference,
+    /// The line of the tool's name.
+    line: usize,
+    limits: &'a [Setting],
 }
 
 impl Place<'_> {
+    fn tool(&self) -> Result<May, StepError> {
+        let context = self.context;
+        let grant = context.engine.grants.of(&context.tenant);
+        let limits = self.allowed(&grant)?;
+        let tool = self.find(&context.engine.tools.of(&context.tenant), &grant)?;
+        Ok(May {
+            grant,
+            limits,
+            tool,
+        })
+    }
+
+    fn request(
+        &self,
+        may: May,
+        config: Value,
+        args: Value,
+        credential: Option<String>,
+    ) -> StepRequest {
+        let May {
+            grant,
+            limits,
+            tool,
+        } = may;
+        StepRequest {
+            tool: tool.key().to_owned(),
+            tenant: self.context.tenant.clone(),
+            execution_id: self.context.id,
+            playbook: self.context.plan.playbook.path.clone(),
+            step: self.step.name.clone(),
+            config,
+            args,
+            grant,
+            capabilities: tool.capabilities(),
+            // What the step does not name, its tool can't open.
+            credentials: tool
+                .manifest
+                .is_some()
+                .then(|| credential.into_iter().collect()),
+            limits,
+        }
+    }
+
     /// The step's limits, if its tenant may have its tool and so much.
     fn allowed(&self, grant: &Grant) -> Result<Limits, StepError> {
-        let name = &self.action.reference.name;
+        let name = &self.reference.name;
         if !grant.allows_tool(name) {
-            let tenant = &self.execution.tenant;
+            let tenant = &self.context.tenant;
             let message = format!(
                 "the tool `{name}` is not granted to the tenant `{tenant}`; the operator can add it to `tenants.{tenant}.tools` in the grants file"
             );
-            return Err(self.denied("tool", name.as_str(), self.action.position.line, &message));
+            return Err(self.denied("tool", name.as_str(), self.line, &message));
         }
-        grant.limits.narrow(&self.action.limits).map_err(|wide| {
-            let set = self.action.limits.iter().find(|s| s.limit == wide.limit);
+        grant.limits.narrow(self.limits).map_err(|wide| {
+            let set = self.limits.iter().find(|s| s.limit == wide.limit);
             let line = set.map_or(self.step.line, |setting| setting.position.line);
             self.denied("limit", wide.limit.name(), line, &wide.to_string())
         })
@@ -129,20 +315,20 @@ impl Place<'_> {
 
     /// The component that the step is to run.
     fn find(&self, tools: &Toolset, grant: &Grant) -> Result<Arc<Tool>, StepError> {
-        let line = self.action.position.line;
-        let tool = tools.find(&self.action.reference).map_err(|missing| {
+        let line = self.line;
+        let tool = tools.find(self.reference).map_err(|missing| {
             let message = self.message(line, &format!("field `tool`: {missing}"));
             StepError::new(ErrorCategory::InvalidInput, message)
         })?;
         if tool.pushed && !grant.tool_keys.is_empty() {
             let signature = tool.signature.as_deref().unwrap_or_default();
             signature::verify(&grant.tool_keys, &tool.digest, signature).map_err(|_| {
-                let tenant = &self.execution.tenant;
+                let tenant = &self.context.tenant;
                 let message = format!(
                     "the component {} is not signed with a key in `tenants.{tenant}.tool_keys` of the grants file, which the tenant's tools have to be; sign it with `noetl tool push --sign`",
-                    self.action.reference
+                    self.reference
                 );
-                self.denied("tool", &self.action.tool, line, &message)
+                self.denied("tool", self.reference.name.as_str(), line, &message)
             })?;
         }
         Ok(Arc::clone(tool))
@@ -161,7 +347,7 @@ impl Place<'_> {
         if faults.is_empty() {
             return Ok(());
         }
-        let tool = &self.action.tool;
+        let tool = &self.reference.name;
         let message = format!("{} (by the schema of the tool `{tool}`)", faults.join("; "));
         let message = self.message(self.step.line, &message);
         Err(StepError::new(ErrorCategory::InvalidInput, message))
@@ -169,17 +355,17 @@ impl Place<'_> {
 
     fn denied(&self, capability: &str, name: &str, line: usize, message: &str) -> StepError {
         let caller = Caller {
-            tenant: self.execution.tenant.clone(),
-            playbook: self.execution.plan.playbook.path.clone(),
+            tenant: self.context.tenant.clone(),
+            playbook: self.context.plan.playbook.path.clone(),
             step: self.step.name.clone(),
-            execution_id: Some(self.execution.id),
+            execution_id: Some(self.context.id),
         };
         caller.denied(capability, name);
         StepError::new(ErrorCategory::Denied, self.message(line, message))
     }
 
     fn message(&self, line: usize, message: &str) -> String {
-        let (file, step) = (&self.execution.plan.playbook.file, &self.step.name);
+        let (file, step) = (&self.context.plan.playbook.file, &self.step.name);
         format!("{file}:{line}: step `{step}`: {message}")
     }
 }

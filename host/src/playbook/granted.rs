@@ -54,7 +54,9 @@ impl Playbook {
             None => field.to_owned(),
         };
         let tool = &action.reference.name;
-        if !grant.allows_tool(tool) {
+        // What another playbook runs is checked where that one is registered.
+        let is_call = matches!(action.kind, ActionKind::Playbook { .. });
+        if !is_call && !grant.allows_tool(tool) {
             caller.denied("tool", tool.as_str());
             add(
                 action.position,
@@ -70,17 +72,38 @@ impl Playbook {
                 credential,
                 position,
                 ..
-            } => Some((credential, *position)),
-            ActionKind::Plugin { credential, .. } => credential.as_ref().map(|(a, at)| (a, *at)),
-            ActionKind::Python { .. } => None,
+            } => Some((credential, *position, of_task("auth"))),
+            ActionKind::Plugin { credential, .. } => credential
+                .as_ref()
+                .map(|(alias, at)| (alias, *at, of_task("auth"))),
+            ActionKind::Python { .. } | ActionKind::Playbook { .. } => None,
         };
-        if let Some((credential, position)) = credential
-            && !grant.credentials.allows(credential)
+        let sink = step.sink.as_ref();
+        if let Some(sink) = sink
+            && !grant.allows_tool(&sink.tool.name)
         {
+            caller.denied("tool", sink.tool.name.as_str());
+            add(
+                sink.position,
+                "sink.tool".into(),
+                format!(
+                    "the tool `{}` is not granted to the tenant `{tenant}`",
+                    sink.tool.name
+                ),
+                Some(format!(
+                    "the operator can add it to `tenants.{tenant}.tools` in the grants file"
+                )),
+            );
+        }
+        let sink = sink.map(|sink| (&sink.credential, sink.position, "sink.auth".to_owned()));
+        for (credential, position, field) in credential.into_iter().chain(sink) {
+            if grant.credentials.allows(credential) {
+                continue;
+            }
             caller.denied("credential", credential);
             add(
                 position,
-                of_task("auth"),
+                field,
                 format!("the credential `{credential}` is not granted to the tenant `{tenant}`"),
                 Some(format!(
                     "the operator can add it to `tenants.{tenant}.credentials` in the grants file"

@@ -13,6 +13,7 @@ pub fn schema(tools: &Toolset) -> Value {
     let mut rules = vec![
         rule("python", &json!({"required": ["code"]})),
         rule("postgres", &json!({"required": ["auth", "query"]})),
+        rule("playbook", &json!({"required": ["path"]})),
     ];
     for tool in tools.tools() {
         if matches!(tool.name.as_str(), "python" | "postgres") {
@@ -31,11 +32,17 @@ pub fn schema(tools: &Toolset) -> Value {
         }
     }
     let mut step_tools = names.clone();
-    step_tools.push(json!("workbook"));
+    step_tools.extend([json!("playbook"), json!("workbook")]);
+    names.push(json!("playbook"));
     let digest = json!({"type": "string", "pattern": "^[a-z][a-z0-9_-]*/[a-z][a-z0-9_-]*@sha256:[0-9a-f]{64}$"});
     let tool =
         |names: &[Value]| json!({"description": "What runs", "anyOf": [{"enum": names}, digest]});
     let text = json!({"type": "string"});
+    let condition = json!({"type": "string", "pattern": "\\{[{%]"});
+    let time = json!({
+        "type": ["string", "number"],
+        "description": "A time such as `30s`, or a number of seconds",
+    });
     let description = json!({"type": ["string", "null"]});
     let steps = json!({"anyOf": [
         {"type": "string"},
@@ -61,6 +68,13 @@ pub fn schema(tools: &Toolset) -> Value {
             "workload": {"type": ["object", "null"], "description": "Defaults of the input"},
             "workbook": {"type": "array", "items": {"$ref": "#/$defs/task"}},
             "workflow": {"type": "array", "items": {"$ref": "#/$defs/step"}},
+            "timeout": time,
+            "output": {"description": "What an execution gives"},
+            "finally": {
+                "type": ["array", "null"],
+                "description": "Steps that run when the workflow has ended, however it did",
+                "items": {"$ref": "#/$defs/step"},
+            },
         },
         "$defs": {
             "step": {
@@ -73,8 +87,64 @@ pub fn schema(tools: &Toolset) -> Value {
                     "limits": {"$ref": "#/$defs/limits"},
                     "vars": {"type": ["object", "null"]},
                     "next": {"anyOf": [{"type": "null"}, steps]},
+                    "on_error": {"anyOf": [{"type": "null"}, steps]},
+                    "join": {"enum": ["all", "any"]},
+                    "loop": {"$ref": "#/$defs/loop"},
+                    "retry": {"$ref": "#/$defs/retry"},
+                    "timeout": time,
+                    "assert": {"anyOf": [
+                        condition,
+                        {"type": "array", "items": {"anyOf": [condition, {"$ref": "#/$defs/assert"}]}},
+                    ]},
+                    "sink": {"$ref": "#/$defs/sink"},
                 },
                 "allOf": rules,
+            },
+            "loop": {
+                "type": "object",
+                "required": ["collection", "element"],
+                "additionalProperties": false,
+                "properties": {
+                    "collection": {"type": ["array", "string"], "description": "The list"},
+                    "element": {"type": "string", "description": "The item's name in templates"},
+                    "mode": {"enum": ["sequential", "parallel"]},
+                    "concurrency": {"type": "integer", "minimum": 1, "maximum": 1000},
+                    "on_failure": {"enum": ["stop", "continue"]},
+                },
+            },
+            "retry": {"anyOf": [
+                {"type": "boolean"},
+                {"type": "integer", "minimum": 1, "maximum": 100},
+                {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {
+                        "attempts": {"type": "integer", "minimum": 1, "maximum": 100},
+                        "delay": time, "max_delay": time,
+                        "backoff": {"type": "number", "minimum": 1, "maximum": 100},
+                        "jitter": {"type": "boolean"},
+                        "retry_when": condition, "stop_when": condition,
+                    },
+                },
+            ]},
+            "assert": {
+                "type": "object",
+                "required": ["that"],
+                "additionalProperties": false,
+                "properties": {"that": condition, "message": text},
+            },
+            "sink": {
+                "type": "object",
+                "required": ["tool", "auth", "table"],
+                "additionalProperties": false,
+                "properties": {
+                    "tool": {"const": "postgres"},
+                    "auth": {"type": ["string", "object"]},
+                    "table": text,
+                    "rows": {"description": "The rows; without it, the result's data"},
+                    "mode": {"enum": ["insert", "upsert"]},
+                    "key": {"anyOf": [text, {"type": "array", "items": text}]},
+                },
             },
             "task": {
                 "type": "object",
@@ -190,12 +260,21 @@ mod tests {
             json!({"step": "one", "tool": "acme/geo", "args": {"city": "Ulm", "n": "{{ workload.n }}"}}),
             json!({"step": "one", "tool": "acme/geo@1.0.0", "args": {"city": "Ulm"}, "limits": {"time": "1s"}}),
             json!({"step": "one", "tool": "workbook", "name": "x"}),
+            json!({"step": "one", "tool": "playbook", "path": "a/b", "timeout": 5, "retry": 3,
+                "loop": {"collection": [1], "element": "n", "mode": "parallel"},
+                "assert": ["{{ result.data }}", {"that": "{{ true }}"}],
+                "on_error": [{"step": "start"}], "join": "any"}),
+            json!({"step": "one", "tool": "python", "code": "def main(): pass",
+                "sink": {"tool": "postgres", "auth": "pg", "table": "t", "mode": "upsert", "key": "id"}}),
         ] {
             let faults = schema.faults(&playbook(good));
             assert!(faults.is_empty(), "{faults:?}");
         }
         for bad in [
             json!({"step": "one", "tool": "python"}),
+            json!({"step": "one", "tool": "playbook"}),
+            json!({"step": "one", "tool": "python", "code": "x", "loop": {"collection": [1]}}),
+            json!({"step": "one", "tool": "python", "code": "x", "retry": {"attempts": 0}}),
             json!({"step": "one", "tool": "acme/other"}),
             json!({"step": "one", "tool": "acme/geo", "args": {"n": 1}}),
             json!({"step": "one", "tool": "acme/geo", "args": {"city": "U"}}),

@@ -1,30 +1,43 @@
 //! Where a step leads.
 
+use super::control::condition;
 use super::model::{Branch, Next};
 use super::read::Reader;
-use crate::template::Template;
 use crate::yaml::{Entry, Kind, Node, find};
 
 const HOW: &str = "write `- when: \"{{ … }}\"` with `then:`, and last `- step: …` or `- else:`";
 
-/// Reads `next`; what is wrong is reported, and the rest returned.
-pub(super) fn next(reader: &mut Reader<'_>, step: &str, fields: &[Entry], result: bool) -> Next {
+/// Reads `next` or `on_error`, which is `key`; what is wrong is reported, and the rest
+/// returned.
+pub(super) fn next(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+    step: &str,
+    fields: &[Entry],
+    locals: &[&str],
+) -> Next {
     let before = reader.report.count();
-    let next = read(reader, step, fields, result);
+    let next = read(reader, key, step, fields, locals);
     if reader.report.count() > before {
         reader.broken_flow = true;
     }
     next
 }
 
-fn read(reader: &mut Reader<'_>, step: &str, fields: &[Entry], result: bool) -> Next {
-    let Some(entry) = find(fields, "next") else {
+fn read(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+    step: &str,
+    fields: &[Entry],
+    locals: &[&str],
+) -> Next {
+    let Some(entry) = find(fields, key) else {
         return Next::None;
     };
     if matches!(&entry.value.kind, Kind::Null) {
         return Next::None;
     }
-    if step == "end" {
+    if step == "end" && key == "next" {
         reader
             .report
             .add(entry.position, "the step `end` leads nowhere")
@@ -36,8 +49,8 @@ fn read(reader: &mut Reader<'_>, step: &str, fields: &[Entry], result: bool) -> 
         Kind::Text(name) => {
             reader
                 .report
-                .add(entry.value.position, "`next` must be a list")
-                .field("next")
+                .add(entry.value.position, format!("`{key}` must be a list"))
+                .field(key)
                 .hint(format!("write `- step: {name}` on a line of its own"));
             return Next::None;
         }
@@ -46,9 +59,9 @@ fn read(reader: &mut Reader<'_>, step: &str, fields: &[Entry], result: bool) -> 
                 .report
                 .add(
                     entry.value.position,
-                    format!("`next` must be a list, it is {}", entry.value.what()),
+                    format!("`{key}` must be a list, it is {}", entry.value.what()),
                 )
-                .field("next")
+                .field(key)
                 .hint("begin each entry with `- `");
             return Next::None;
         }
@@ -59,15 +72,15 @@ fn read(reader: &mut Reader<'_>, step: &str, fields: &[Entry], result: bool) -> 
             .any(|item| matches!(&item.kind, Kind::Map(entry) if find(entry, key).is_some()))
     };
     match has("when") {
-        true => branches(reader, items, result),
-        false => all(reader, items),
+        true => branches(reader, key, items, locals),
+        false => all(reader, key, items),
     }
 }
 
-fn all(reader: &mut Reader<'_>, items: &[Node]) -> Next {
+fn all(reader: &mut Reader<'_>, key: &str, items: &[Node]) -> Next {
     let mut steps = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let field = format!("next[{index}]");
+        let field = format!("{key}[{index}]");
         let Some(entry) = reader.report.mapping(item, &field) else {
             continue;
         };
@@ -87,11 +100,11 @@ fn all(reader: &mut Reader<'_>, items: &[Node]) -> Next {
     }
 }
 
-fn branches(reader: &mut Reader<'_>, items: &[Node], result: bool) -> Next {
+fn branches(reader: &mut Reader<'_>, key: &str, items: &[Node], locals: &[&str]) -> Next {
     let mut branches = Vec::new();
     let mut default: Option<Vec<usize>> = None;
     for (index, item) in items.iter().enumerate() {
-        let field = format!("next[{index}]");
+        let field = format!("{key}[{index}]");
         let Some(entry) = reader.report.mapping(item, &field) else {
             continue;
         };
@@ -115,7 +128,7 @@ fn branches(reader: &mut Reader<'_>, items: &[Node], result: bool) -> Next {
             continue;
         }
         if is_branch {
-            branches.extend(branch(reader, item, entry, &field, result));
+            branches.extend(branch(reader, item, entry, &field, locals));
         } else if let Some(otherwise) = find(entry, "else") {
             unknown(reader, entry, &["else"], &field);
             default = Some(steps(reader, &otherwise.value, &format!("{field}.else")));
@@ -142,7 +155,7 @@ fn branch(
     item: &Node,
     entry: &[Entry],
     field: &str,
-    result: bool,
+    locals: &[&str],
 ) -> Option<Branch> {
     if let Some(otherwise) = find(entry, "else") {
         reader
@@ -161,7 +174,7 @@ fn branch(
     }
     unknown(reader, entry, &["when", "then", "else"], field);
     let when = find(entry, "when")?;
-    let condition = condition(reader, &when.value, &format!("{field}.when"), result);
+    let condition = condition(reader, &when.value, &format!("{field}.when"), locals);
     let then = match find(entry, "then") {
         Some(then) => steps(reader, &then.value, &format!("{field}.then")),
         None => {
@@ -173,33 +186,12 @@ fn branch(
             return None;
         }
     };
+    let condition = condition?;
     Some(Branch {
-        condition: condition?,
-        line: reader.source.first_line(when.value.position),
+        condition: condition.template,
+        line: condition.line,
         then,
     })
-}
-
-fn condition(reader: &mut Reader<'_>, node: &Node, field: &str, result: bool) -> Option<Template> {
-    let Kind::Text(content) = &node.kind else {
-        reader
-            .report
-            .wrong_kind(node, field, "a text with an expression");
-        return None;
-    };
-    let template = reader.template(node.position, content, field, result)?;
-    if !template.is_dynamic() {
-        reader
-            .report
-            .add(
-                node.position,
-                "a condition without braces is always the same",
-            )
-            .field(field)
-            .hint(format!("write `when: \"{{{{ {} }}}}\"`", content.trim()));
-        return None;
-    }
-    Some(template)
 }
 
 /// The list of `- step:` under `then` or `else`.
@@ -249,6 +241,16 @@ fn target(
                 .add(position, format!("the step `{name}` is there twice"))
                 .field(field)
                 .hint("take one of them away");
+        }
+        Some(index) if index >= reader.workflow_steps => {
+            reader
+                .report
+                .add(
+                    position,
+                    format!("`{name}` is a step of `finally`, no step leads there"),
+                )
+                .field(field)
+                .hint("it runs by itself when the workflow has ended");
         }
         Some(index) => steps.push(index),
         None => {

@@ -4,16 +4,16 @@ use std::collections::HashSet;
 
 use serde_json::Map;
 
-use super::check;
-use super::model::{Action, OnRestart, Playbook, Step, Var};
+use super::model::{Action, Join, Next, OnRestart, Output, Playbook, Step, Var};
 use super::names::{self, Use};
 use super::tool::{self, Body, Over};
+use super::{check, control, sink};
 use crate::template::{Template, TemplateError, ValueTemplate};
 use crate::tool::Toolset;
 use crate::visible::brief;
 use crate::yaml::{Added, Entry, Kind, Node, Position, Report, Source, entries_to_json, find};
 
-const TOP: [&str; 7] = [
+const TOP: [&str; 10] = [
     "apiVersion",
     "kind",
     "metadata",
@@ -21,15 +21,20 @@ const TOP: [&str; 7] = [
     "workload",
     "workbook",
     "workflow",
+    "timeout",
+    "output",
+    "finally",
 ];
 const METADATA: [&str; 3] = ["name", "path", "description"];
 const API_VERSION: &str = "noetl.io/v1";
 const MAX_STEPS: usize = 1000;
-const RESERVED: [&str; 7] = [
+pub(super) const RESERVED: [&str; 9] = [
     "workload",
     "vars",
     "result",
     "execution_id",
+    "error",
+    "attempt",
     "loop",
     "true",
     "false",
@@ -44,6 +49,12 @@ pub(super) struct Reader<'a> {
     pub uses: Vec<Use>,
     /// Names of the steps, in order.
     pub steps: Vec<String>,
+    /// How many of them are the workflow's; those of `finally` come after.
+    pub workflow_steps: usize,
+    /// `metadata.path`, as far as it is known.
+    pub path: String,
+    /// Whether a step may have failed where another is run.
+    pub handles_errors: bool,
     /// Something is wrong with where steps lead.
     pub broken_flow: bool,
     tasks: Vec<(String, Option<Body>)>,
@@ -61,6 +72,9 @@ pub(super) fn playbook(
         report,
         uses: Vec::new(),
         steps: Vec::new(),
+        workflow_steps: 0,
+        path: String::new(),
+        handles_errors: false,
         broken_flow: false,
         tasks: Vec::new(),
     };
@@ -82,26 +96,35 @@ impl Reader<'_> {
         self.constant(top, "apiVersion", API_VERSION);
         self.constant(top, "kind", "Playbook");
         let (name, path, description) = self.metadata(top);
+        self.path = path.clone().unwrap_or_default();
         let on_restart = self.on_restart(top);
+        let timeout = control::timeout(self, top);
         let workload = self.workload(top);
         if let Some(workbook) = find(top, "workbook") {
             self.workbook(&workbook.value);
         }
         let steps = match find(top, "workflow") {
-            Some(workflow) => self.workflow(&workflow.value),
+            Some(workflow) => self.workflow(&workflow.value, find(top, "finally")),
             None => {
                 self.missing(top, "workflow", "")
                     .hint("list the steps, beginning with `- step: start`");
                 None
             }
         };
+        let output = find(top, "output").and_then(|entry| {
+            let line = self.source.first_line(entry.value.position);
+            let template = self.value(&entry.value, "output", &[])?;
+            Some(Output { line, template })
+        });
         let keys: Option<Vec<&str>> = workload
             .as_ref()
             .map(|workload| workload.keys().map(String::as_str).collect());
-        let variables: HashSet<&str> = match find(top, "workflow").map(|entry| &entry.value.kind) {
-            Some(Kind::List(items)) => items.iter().flat_map(declared).collect(),
-            _ => HashSet::new(),
-        };
+        let lists = ["workflow", "finally"].into_iter();
+        let items = lists.filter_map(|key| match &find(top, key)?.value.kind {
+            Kind::List(items) => Some(items),
+            _ => None,
+        });
+        let variables: HashSet<&str> = items.flatten().flat_map(declared).collect();
         names::check(
             &self.uses,
             keys.as_deref(),
@@ -110,9 +133,9 @@ impl Reader<'_> {
             self.source,
             self.report,
         );
-        let steps = steps?;
+        let (steps, finally) = steps?;
         if !self.broken_flow {
-            check::reachable(&steps, self.report);
+            check::flow(&steps[..steps.len() - finally], self.report);
         }
         Some(Playbook {
             file: String::new(),
@@ -121,7 +144,11 @@ impl Reader<'_> {
             description,
             workload: workload?,
             on_restart,
+            timeout,
+            output,
             steps,
+            finally,
+            notes: Vec::new(),
         })
     }
 
@@ -213,36 +240,29 @@ impl Reader<'_> {
             }
             let prefix = format!("workbook.{name}.");
             self.description(entries, &prefix);
-            let body = tool::body(self, entries, &prefix, true, item.position);
+            let body = tool::body(self, entries, &prefix, true, item.position, &[]);
             self.tasks.push((name, body));
         }
     }
 
-    fn workflow(&mut self, node: &Node) -> Option<Vec<Step>> {
+    /// The steps, and how many of them at the end are those of `finally`.
+    fn workflow(&mut self, node: &Node, finally: Option<&Entry>) -> Option<(Vec<Step>, usize)> {
         let items = self.report.list(node, "workflow")?;
-        if items.len() > MAX_STEPS {
+        let last = match finally.map(|entry| &entry.value) {
+            Some(node) if !matches!(node.kind, Kind::Null) => self.report.list(node, "finally")?,
+            _ => &[],
+        };
+        let count = items.len() + last.len();
+        if count > MAX_STEPS {
             self.report
                 .add(
                     node.position,
-                    format!("{} steps, more than the {MAX_STEPS} allowed", items.len()),
+                    format!("{count} steps, more than the {MAX_STEPS} allowed"),
                 )
                 .field("workflow");
             return None;
         }
-        let mut entries = Vec::new();
-        for item in items {
-            let Some(fields) = self.report.mapping(item, "workflow") else {
-                self.broken_flow = true;
-                continue;
-            };
-            match self.step_name(fields, item.position) {
-                Some(name) => {
-                    self.steps.push(name);
-                    entries.push((fields, item.position));
-                }
-                None => self.broken_flow = true,
-            }
-        }
+        let entries = self.named(items, "workflow");
         if !self.steps.iter().any(|name| name == "start") {
             self.broken_flow = true;
             let names = self.steps.clone();
@@ -255,14 +275,59 @@ impl Reader<'_> {
                 None => added.hint("a workflow begins with `- step: start`"),
             };
         }
+        self.workflow_steps = self.steps.len();
+        let last = self.named(last, "finally");
+        self.handles_errors = !last.is_empty()
+            || entries
+                .iter()
+                .any(|(fields, _)| find(fields, "on_error").is_some());
         let mut steps = Vec::new();
-        for (index, (fields, position)) in entries.into_iter().enumerate() {
+        for (index, (fields, position)) in entries.iter().chain(&last).enumerate() {
             let name = self.steps[index].clone();
             self.report.about(Some(&name));
-            steps.push(self.step(name, fields, position));
+            let is_last = index >= self.workflow_steps;
+            if is_last {
+                self.finally_step(fields);
+            }
+            steps.push(self.step(name, fields, *position, is_last));
             self.report.about(None);
         }
-        steps.into_iter().collect()
+        let steps: Option<Vec<Step>> = steps.into_iter().collect();
+        Some((steps?, last.len()))
+    }
+
+    /// The fields of the items that have a name; the names go into `steps`.
+    fn named<'n>(&mut self, items: &'n [Node], field: &str) -> Vec<(&'n [Entry], Position)> {
+        let mut named = Vec::new();
+        for item in items {
+            let Some(fields) = self.report.mapping(item, field) else {
+                self.broken_flow = true;
+                continue;
+            };
+            match self.step_name(fields, item.position) {
+                Some(name) => {
+                    self.steps.push(name);
+                    named.push((fields, item.position));
+                }
+                None => self.broken_flow = true,
+            }
+        }
+        named
+    }
+
+    /// Steps of `finally` run one after the other.
+    fn finally_step(&mut self, fields: &[Entry]) {
+        for key in ["next", "on_error", "join"] {
+            if let Some(entry) = find(fields, key) {
+                self.report
+                    .add(
+                        entry.position,
+                        format!("a step of `finally` has no `{key}`"),
+                    )
+                    .field(key)
+                    .hint("they run one after the other, in the order of the text");
+            }
+        }
     }
 
     fn step_name(&mut self, fields: &[Entry], position: Position) -> Option<String> {
@@ -289,17 +354,41 @@ impl Reader<'_> {
         }
     }
 
-    fn step(&mut self, name: String, fields: &[Entry], position: Position) -> Option<Step> {
+    fn step(
+        &mut self,
+        name: String,
+        fields: &[Entry],
+        position: Position,
+        is_last: bool,
+    ) -> Option<Step> {
         let before = self.report.count();
         let line = find(fields, "step").map_or(position.line, |step| step.position.line);
         let description = self.description(fields, "");
-        let body = tool::body(self, fields, "", false, position);
+        let each = control::each(self, fields);
+        let locals: Vec<&str> = match &each {
+            Some(each) => vec!["loop", &each.element],
+            None => Vec::new(),
+        };
+        let body = tool::body(self, fields, "", false, position, &locals);
         let action = body.and_then(|body| self.action(body, fields));
         // Even if the action is broken, `result` in `next` is no second mistake.
-        let result = find(fields, "tool").is_some();
+        let has_tool = find(fields, "tool").is_some();
+        let result: &[&str] = if has_tool { &["result"] } else { &[] };
+        if !has_tool {
+            self.needs_tool(fields);
+        }
+        let retry = control::retry(self, fields, &locals);
+        let timeout = control::timeout(self, fields);
+        let asserts = control::asserts(self, fields, result);
+        let sink = sink::sink(self, fields);
         let vars = self.vars(fields, result);
-        let next = super::next::next(self, &name, fields, result);
-        if name != "end" && !result && find(fields, "next").is_none() {
+        let (mut next, mut on_error, mut join) = (Next::None, Next::None, Join::Open);
+        if !is_last {
+            next = super::next::next(self, "next", &name, fields, result);
+            on_error = super::next::next(self, "on_error", &name, fields, &["error"]);
+            join = control::join(self, fields);
+        }
+        if name != "end" && !has_tool && !is_last && find(fields, "next").is_none() {
             self.report
                 .add(position, "the step has neither a `tool` nor a `next`")
                 .hint("say what it runs or where it leads; the last step is called `end`");
@@ -309,9 +398,30 @@ impl Reader<'_> {
             line,
             description,
             action,
+            each,
+            retry,
+            timeout,
+            asserts,
+            sink,
             vars,
             next,
+            on_error,
+            join,
         })
+    }
+
+    fn needs_tool(&mut self, fields: &[Entry]) {
+        for key in ["loop", "retry", "timeout", "sink"] {
+            if let Some(entry) = find(fields, key) {
+                self.report
+                    .add(
+                        entry.position,
+                        format!("`{key}` is for a step with a `tool`"),
+                    )
+                    .field(key)
+                    .hint("add `tool:`, or take it away");
+            }
+        }
     }
 
     fn action(&mut self, body: Body, fields: &[Entry]) -> Option<Action> {
@@ -344,7 +454,7 @@ impl Reader<'_> {
         body.into_action(Some(task), over)
     }
 
-    fn vars(&mut self, fields: &[Entry], result: bool) -> Vec<Var> {
+    fn vars(&mut self, fields: &[Entry], locals: &[&str]) -> Vec<Var> {
         let Some(entry) = find(fields, "vars") else {
             return Vec::new();
         };
@@ -366,7 +476,7 @@ impl Reader<'_> {
                     .field(&field)
                     .hint("use letters, digits and `_`, and no digit first");
             }
-            if let Some(template) = self.value(&var.value, &field, result) {
+            if let Some(template) = self.value(&var.value, &field, locals) {
                 vars.push(Var {
                     name: var.key.clone(),
                     line: self.source.first_line(var.value.position),
@@ -382,20 +492,20 @@ impl Reader<'_> {
         &mut self,
         node: &Node,
         field: &str,
-        result: bool,
+        locals: &[&str],
     ) -> Option<ValueTemplate> {
         match &node.kind {
             Kind::Text(content)
                 if content.contains("{{") || content.contains("{%") || content.contains("{#") =>
             {
-                self.template(node.position, content, field, result)
+                self.template(node.position, content, field, locals)
                     .map(ValueTemplate::Text)
             }
             Kind::List(items) => {
                 let items: Vec<_> = items
                     .iter()
                     .enumerate()
-                    .map(|(index, item)| self.value(item, &format!("{field}[{index}]"), result))
+                    .map(|(index, item)| self.value(item, &format!("{field}[{index}]"), locals))
                     .collect();
                 items
                     .into_iter()
@@ -407,7 +517,7 @@ impl Reader<'_> {
                     .iter()
                     .map(|entry| {
                         let field = format!("{field}.{}", entry.key);
-                        Some((entry.key.clone(), self.value(&entry.value, &field, result)?))
+                        Some((entry.key.clone(), self.value(&entry.value, &field, locals)?))
                     })
                     .collect();
                 entries
@@ -424,11 +534,11 @@ impl Reader<'_> {
         position: Position,
         content: &str,
         field: &str,
-        result: bool,
+        locals: &[&str],
     ) -> Option<Template> {
         match Template::compile(content) {
             Ok(template) => {
-                self.remember(position, content, field, result, template.references());
+                self.remember(position, content, field, locals, template.references());
                 Some(template)
             }
             Err(error) => {
@@ -443,16 +553,18 @@ impl Reader<'_> {
         position: Position,
         content: &str,
         field: &str,
-        result: bool,
+        locals: &[&str],
         references: &[crate::template::Reference],
     ) {
         if !references.is_empty() {
+            let locals = locals.iter().copied();
+            let locals = locals.chain(self.handles_errors.then_some("error"));
             self.uses.push(Use {
                 step: self.report.subject(),
                 field: field.to_owned(),
                 position,
                 content: content.to_owned(),
-                result,
+                locals: locals.map(str::to_owned).collect(),
                 references: references.to_vec(),
             });
         }
@@ -586,13 +698,13 @@ fn is_name(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-fn is_identifier(name: &str) -> bool {
+pub(super) fn is_identifier(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
 }
 
-fn path_fault(path: &str) -> Option<&'static str> {
+pub(super) fn path_fault(path: &str) -> Option<&'static str> {
     if path.starts_with('/') {
         Some("begins with `/`")
     } else if path.len() > 500 {

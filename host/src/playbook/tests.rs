@@ -504,24 +504,10 @@ fn mistakes_of_next() {
         "",
     );
     next(
-        "      - when: \"{{ vars.sub }}\"\n        step: upsert\n      - step: failed\n",
-        "step: upsert\n      - step: failed",
-        "leads on with `then`",
-        "then",
-    );
-    next(
         "      - step: upsert\n      - step: upsert\n      - step: failed\n",
         "      - step: upsert\n      - step: failed",
         "there twice",
         "",
-    );
-    next("      - failed\n", "- failed", "a mapping", "");
-    wrong(
-        "next:\n      - step: decode\n",
-        "next: decode\n",
-        "next: decode",
-        "must be a list",
-        "- step: decode",
     );
 }
 
@@ -857,7 +843,7 @@ fn each_tool_that_there_is_is_named_once() {
     assert!(
         errors
             .to_string()
-            .contains("there are: python, postgres, workbook, acme/zoom"),
+            .contains("there are: python, postgres, playbook, workbook, acme/zoom"),
         "{errors}"
     );
 }

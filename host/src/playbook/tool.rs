@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::call;
 use super::model::{Action, ActionKind};
 use super::read::Reader;
 use super::schema;
@@ -61,7 +62,21 @@ impl Body {
     }
 }
 
-const STEP: [&str; 6] = ["step", "desc", "description", "tool", "vars", "next"];
+const STEP: [&str; 13] = [
+    "step",
+    "desc",
+    "description",
+    "tool",
+    "vars",
+    "next",
+    "on_error",
+    "join",
+    "loop",
+    "retry",
+    "timeout",
+    "assert",
+    "sink",
+];
 const TASK: [&str; 4] = ["name", "desc", "description", "tool"];
 
 /// Reads the tool of a step or task; `None` if there is none, or if it is wrong.
@@ -71,6 +86,7 @@ pub(super) fn body(
     prefix: &str,
     is_task: bool,
     position: Position,
+    locals: &[&str],
 ) -> Option<Body> {
     let own: &[&str] = if is_task { &TASK } else { &STEP };
     let Some(tool) = find(fields, "tool") else {
@@ -142,7 +158,7 @@ pub(super) fn body(
         }
         "workbook" => {
             allow(reader, &["name", "args"]);
-            let args = args(reader, fields, prefix);
+            let args = args(reader, fields, prefix, locals);
             let task = reader.required_text(fields, "name", "name", tool.position);
             let position = find(fields, "name").map_or(position, |name| name.value.position);
             Some(Body::Workbook {
@@ -156,20 +172,34 @@ pub(super) fn body(
         }
         "python" => {
             allow(reader, &["code", "args"]);
-            let args = args(reader, fields, prefix);
+            let args = args(reader, fields, prefix, locals);
             let kind = python(reader, fields, prefix, tool.position);
             Some(inline(kind?, args?))
         }
         "postgres" => {
             allow(reader, &["auth", "query"]);
-            let kind = postgres(reader, fields, prefix, tool.position);
+            let kind = postgres(reader, fields, prefix, tool.position, locals);
             Some(inline(kind?, Vec::new()))
+        }
+        "playbook" => {
+            allow(reader, &["path", "version", "args"]);
+            let args = args(reader, fields, prefix, locals);
+            let kind = call::call(reader, fields, prefix, tool.position, locals);
+            Some(inline(kind?, args?))
         }
         _ => match reader.tools.find(&reference) {
             Ok(found) => {
                 let found = Arc::clone(found);
-                let kind = plugin(reader, fields, prefix, own, &found, tool.value.position);
-                let args = args(reader, fields, prefix);
+                let kind = plugin(
+                    reader,
+                    fields,
+                    prefix,
+                    own,
+                    &found,
+                    tool.value.position,
+                    locals,
+                );
+                let args = args(reader, fields, prefix, locals);
                 if !is_task {
                     let (given, at) = match find(fields, "args") {
                         Some(entry) => (entry.value.entries(), entry.position),
@@ -197,7 +227,7 @@ pub(super) fn body(
 }
 
 /// Tools whose fields are the language's own.
-const LANGUAGE: [&str; 3] = ["python", "postgres", "workbook"];
+const LANGUAGE: [&str; 4] = ["python", "postgres", "playbook", "workbook"];
 
 fn known_tools(tools: &Toolset, is_task: bool) -> Vec<String> {
     let of_language = LANGUAGE
@@ -219,6 +249,7 @@ fn missing(
         ("code", "python"),
         ("query", "postgres"),
         ("auth", "postgres"),
+        ("path", "playbook"),
         ("name", "workbook"),
         ("args", "python"),
     ];
@@ -247,7 +278,7 @@ fn missing(
     }
 }
 
-fn args(reader: &mut Reader<'_>, fields: &[Entry], prefix: &str) -> Option<Args> {
+fn args(reader: &mut Reader<'_>, fields: &[Entry], prefix: &str, locals: &[&str]) -> Option<Args> {
     let Some(entry) = find(fields, "args") else {
         return Some(Vec::new());
     };
@@ -261,7 +292,7 @@ fn args(reader: &mut Reader<'_>, fields: &[Entry], prefix: &str) -> Option<Args>
         .iter()
         .map(|arg| {
             let field = format!("{prefix}args.{}", arg.key);
-            Some((arg.key.clone(), reader.value(&arg.value, &field, false)?))
+            Some((arg.key.clone(), reader.value(&arg.value, &field, locals)?))
         })
         .collect();
     args.into_iter().collect()
@@ -303,13 +334,14 @@ fn postgres(
     fields: &[Entry],
     prefix: &str,
     tool: Position,
+    locals: &[&str],
 ) -> Option<ActionKind> {
     let credential = credential(reader, fields, prefix, tool);
     let field = format!("{prefix}query");
     let (query, position) = block(reader, fields, "query", &field, tool)?;
     match SqlTemplate::compile(query) {
         Ok(sql) => {
-            reader.remember(position, query, &field, false, sql.references());
+            reader.remember(position, query, &field, locals, sql.references());
             let (credential, named_at) = credential?;
             Some(ActionKind::Postgres {
                 credential,
@@ -325,7 +357,7 @@ fn postgres(
     }
 }
 
-fn credential(
+pub(super) fn credential(
     reader: &mut Reader<'_>,
     fields: &[Entry],
     prefix: &str,
@@ -365,6 +397,7 @@ fn plugin(
     own: &[&str],
     tool: &Tool,
     position: Position,
+    locals: &[&str],
 ) -> Option<ActionKind> {
     let of_language: Vec<&str> = own.iter().copied().chain(["args", "limits"]).collect();
     let given = fields
@@ -384,7 +417,7 @@ fn plugin(
                 .field(&field)
                 .hint(format!("did you mean `{near}`?"));
         }
-        let value = reader.value(&entry.value, &field, false);
+        let value = reader.value(&entry.value, &field, locals);
         config.push(value.map(|value| (entry.key.clone(), value)));
     }
     let credential = match find(fields, "auth") {

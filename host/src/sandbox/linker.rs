@@ -15,6 +15,7 @@ use wasmtime_wasi_io::bindings::wasi::io;
 
 use super::instances::Running;
 use crate::capabilities::StepState;
+use crate::wit::copy::noetl::tool::postgres_copy;
 use crate::wit::http::noetl::tool::http;
 use crate::wit::noetl::tool::{log, postgres, types};
 pub(super) use sockets::no_sockets;
@@ -29,6 +30,7 @@ pub(super) fn linker(engine: &Engine) -> Result<Linker<Running>> {
     types::add_to_linker::<_, State>(l, state)?;
     log::add_to_linker::<_, State>(l, state)?;
     postgres::add_to_linker::<_, State>(l, state)?;
+    postgres_copy::add_to_linker::<_, State>(l, state)?;
     http::add_to_linker::<_, State>(l, state)?;
     v0_1::add_to_linker(l)?;
 

@@ -42,6 +42,8 @@ pub struct NewExecution<'a> {
     pub started_by: Option<&'a str>,
     /// The execution that it does once more.
     pub rerun_of: Option<Uuid>,
+    /// The execution that it is a part of, and the step of that one.
+    pub parent: Option<(Uuid, &'a str)>,
     /// The caller's name for this request, and a digest of what is in it.
     pub idempotency: Option<(&'a str, &'a [u8])>,
 }
@@ -107,6 +109,10 @@ pub struct ExecutionSummary {
     pub started_by: Option<String>,
     /// The execution that it does once more.
     pub rerun_of: Option<Uuid>,
+    /// The execution that it is a part of.
+    pub parent: Option<Uuid>,
+    /// The step of that execution.
+    pub parent_step: Option<String>,
     /// How often a server went on with it after another was gone.
     pub resumed: i32,
     /// Why it failed: `category`, `kind`, `message`, `step`, `tool` and more.
@@ -141,7 +147,8 @@ pub struct EventRecord {
     /// When it happened.
     pub at: DateTime<Utc>,
     /// Its name: `execution_started`, `step_started`, `step_finished`,
-    /// `execution_resumed`, `execution_finished`.
+    /// `attempt_failed`, `item_finished`, `finally_started`, `execution_resumed`,
+    /// `execution_finished`.
     pub event: String,
     /// The step that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +175,8 @@ pub struct Filter {
     pub before: Option<Uuid>,
     /// Only these executions.
     pub ids: Option<Vec<Uuid>>,
+    /// Only parts of this execution.
+    pub parent: Option<Uuid>,
     /// So many at most.
     pub limit: i64,
 }
@@ -203,7 +212,8 @@ impl From<EventRow> for EventRecord {
 
 /// The columns of an [`ExecutionSummary`].
 const SUMMARY: &str =
-    "id, path, version, status, started_at, finished_at, started_by, rerun_of, resumed, error,
+    "id, path, version, status, started_at, finished_at, started_by, rerun_of, parent,
+    parent_step, resumed, error,
     (SELECT count(*) FROM events WHERE execution_id = id AND event = 'step_finished') AS steps";
 
 impl Store {
@@ -214,8 +224,8 @@ impl Store {
         let mut connection = self.connections.of(tenant).await?;
         let version: Option<i32> = sqlx::query_scalar(
             "INSERT INTO executions (id, tenant, path, version, status, payload, started_at, owner,
-                 started_by, rerun_of, idempotency_key, request_digest)
-             (SELECT $1, tenant, path, version, 'running', $4::text::json, $5, $6, $7, $8, $9, $10
+                 started_by, rerun_of, idempotency_key, request_digest, parent, parent_step)
+             (SELECT $1, tenant, path, version, 'running', $4::text::json, $5, $6, $7, $8, $9, $10, $12, $13
               FROM playbooks
               WHERE tenant = $2 AND path = $3 AND deleted_at IS NULL AND ($11::int IS NULL OR version = $11)
               ORDER BY version DESC LIMIT 1)
@@ -233,6 +243,8 @@ impl Store {
         .bind(key)
         .bind(digest)
         .bind(new.version)
+        .bind(new.parent.map(|(parent, _)| parent))
+        .bind(new.parent.map(|(_, step)| step))
         .fetch_optional(&mut *connection)
         .await?;
         match (version, key) {
@@ -370,7 +382,8 @@ impl Store {
                  AND ($5::timestamptz IS NULL OR started_at >= $5)
                  AND ($6::timestamptz IS NULL OR started_at < $6)
                  AND ($7::uuid IS NULL OR id < $7) AND ($8::uuid[] IS NULL OR id = ANY ($8))
-             ORDER BY id DESC LIMIT $9"
+                 AND ($9::uuid IS NULL OR parent = $9)
+             ORDER BY id DESC LIMIT $10"
         )))
         .bind(tenant)
         .bind(&filter.status)
@@ -380,6 +393,7 @@ impl Store {
         .bind(filter.until)
         .bind(filter.before)
         .bind(&filter.ids)
+        .bind(filter.parent)
         .bind(filter.limit)
         .fetch_all(&mut *connection)
         .await

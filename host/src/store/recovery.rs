@@ -22,9 +22,11 @@ pub struct Adopted {
     pub version: i32,
     /// What the caller sent.
     pub payload: Json<Box<RawValue>>,
+    /// The execution that it is a part of.
+    pub parent: Option<Uuid>,
 }
 
-const ADOPTED: &str = "id, tenant, path, version, payload";
+const ADOPTED: &str = "id, tenant, path, version, payload, parent";
 
 impl Store {
     /// Takes over the executions of servers that are gone, and returns those of this
@@ -59,6 +61,27 @@ impl Store {
         .bind(self.owner)
         .bind(running)
         .fetch_all(connection)
+        .await
+    }
+
+    /// The paths of the playbooks from the first one above an execution to its own.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn lineage(&self, tenant: &str, id: Uuid) -> sqlx::Result<Vec<String>> {
+        let mut connection = self.connections.of(tenant).await?;
+        sqlx::query_scalar(
+            "WITH RECURSIVE above AS (
+                 SELECT path, parent, 0 AS height FROM executions WHERE tenant = $1 AND id = $2
+                 UNION ALL
+                 SELECT e.path, e.parent, height + 1 FROM executions e
+                 JOIN above ON e.tenant = $1 AND e.id = above.parent
+             )
+             SELECT path FROM above ORDER BY height DESC",
+        )
+        .bind(tenant)
+        .bind(id)
+        .fetch_all(&mut *connection)
         .await
     }
 

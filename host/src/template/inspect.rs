@@ -263,7 +263,11 @@ impl Walk<'_> {
             Expr::GetAttr(get) => self.attribute(&get.expr, Some(get.name), get.span()),
             Expr::GetItem(get) => {
                 let key = match &get.subscript_expr {
-                    Expr::Const(constant) => constant.value.as_str().map(str::to_owned),
+                    Expr::Const(constant) => {
+                        let key = &constant.value;
+                        let index = key.is_integer().then(|| key.to_string());
+                        key.as_str().map(str::to_owned).or(index)
+                    }
                     other => {
                         self.expression(other, false)?;
                         None

@@ -17,6 +17,7 @@ mod value;
 mod vocabulary;
 
 pub use compiled::Reference;
+pub(crate) use convert::bytes;
 pub use error::TemplateError;
 pub use scope::Scope;
 pub use sql::{Parameter, SqlTemplate, Statement};

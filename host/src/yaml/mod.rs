@@ -2,11 +2,14 @@
 //! of what is wrong with a file.
 
 mod diagnostic;
+mod format;
 mod report;
+mod snippet;
 mod text;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use format::{FormatError, format};
 pub use tree::Position;
 
 pub(crate) use report::{Added, Report};

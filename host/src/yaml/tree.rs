@@ -13,7 +13,7 @@ use serde_yaml::{DuplicateKeyPolicy, Location, Spanned};
 /// The files are written by people.
 const MAX_BYTES: usize = 1024 * 1024;
 const MAX_DEPTH: usize = 64;
-const MAX_NODES: usize = 20_000;
+const MAX_NODES: usize = 50_000;
 const MAX_ALIASES: usize = 100;
 
 const START: Position = Position { line: 1, column: 1 };
@@ -230,7 +230,7 @@ fn readable(message: &str) -> String {
             "Documents",
             "a second document begins here, a file holds one document",
         ),
-        ("Nodes", "there are more than 20,000 values"),
+        ("Nodes", "there are more than 50,000 values"),
         ("Aliases", "there are more than 100 aliases"),
         ("lias", "aliases make it too large"),
         ("ecursion", "it nests deeper than 64 levels"),

@@ -273,6 +273,169 @@ async fn the_form_of_a_pushed_tool_writes_a_step_that_runs() {
     .await;
 }
 
+/// A loop, a step that fails and has a way for that, and `finally`.
+const SHOP: &str = r#"apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: shop, path: team/shop}
+workload: {prices: [3, 4]}
+workflow:
+  - step: start
+    next: [{step: double}]
+  - step: double
+    tool: python
+    loop: {collection: "{{ workload.prices }}", element: price}
+    args: {price: "{{ price }}"}
+    code: |
+      def main(price): return price * 2
+    vars: {total: "{{ result.data | sum }}"}
+    next: [{step: pay}]
+  - step: pay
+    tool: python
+    args: {total: "{{ vars.total }}"}
+    code: |
+      def main(total): raise ValueError(f"{total} is too much")
+    on_error: [{step: note}]
+    next: [{step: end}]
+  - step: note
+    tool: python
+    args: {why: "{{ error.kind }}"}
+    code: |
+      def main(why): return why
+    next: [{step: end}]
+  - step: end
+finally:
+  - step: close
+    tool: python
+    code: |
+      def main(): return "closed"
+"#;
+
+const CALLER: &str = r#"apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: caller, path: team/caller}
+workflow:
+  - step: start
+    next: [{step: sell}]
+  - step: sell
+    tool: playbook
+    path: team/shop
+"#;
+
+/// How many events a replay of [`SHOP`] steps through.
+const EVENTS: usize = 13;
+
+/// Waits until the replay shows the event of this number, from 1.
+async fn at_event(browser: &Browser, number: usize) -> WebDriverResult<String> {
+    let selector = ".replay-event";
+    has_text(browser, selector, &format!("{number} of {EVENTS},")).await?;
+    browser.text(selector).await
+}
+
+async fn press(browser: &Browser, key: Key) -> WebDriverResult<()> {
+    let keys = browser.driver.action_chain().send_keys(key);
+    keys.perform().await
+}
+
+fn node(step: &str, state: &str) -> String {
+    format!(".graph .node[aria-label^='{step},'][data-status={state}]")
+}
+
+#[tokio::test]
+async fn an_execution_that_has_ended_is_replayed_event_by_event() {
+    let server = server().await;
+    assert_eq!(server.register(SHOP).await.status, 201);
+    let reply = server.run("team/caller", CALLER, json!({})).await;
+    assert_eq!(reply.status, 200, "{reply:#?}");
+    let caller = reply.body["execution_id"].as_str().expect("an id");
+    with_browser(async |browser| {
+        // The execution that called it has a link to it, and it has one back.
+        let page = format!("{}#/executions/{caller}", console(&server));
+        browser.driver.goto(&format!("{page}?step=sell")).await?;
+        has_text(browser, ".details", "Called").await?;
+        browser.click(".details a[href*='/executions/']").await?;
+        has_text(browser, "h1", "team/shop").await?;
+        browser
+            .visible(&format!(".facts a[href*='{caller}']"))
+            .await?;
+
+        // Error routes, loops and `finally` are drawn.
+        browser.visible(".graph .edge.error.taken").await?;
+        browser
+            .visible(".graph .node.last[aria-label^='close,']")
+            .await?;
+        has_text(browser, ".graph", "loop").await?;
+
+        browser
+            .click(".actions button[title*='nothing is run']")
+            .await?;
+        let told = at_event(browser, 1).await?;
+        assert!(told.contains("The execution started"), "{told}");
+        has_text(browser, ".replay .note.good", "as it is recorded").await?;
+        browser.visible(&node("double", "idle")).await?;
+        has_text(browser, ".details", "None are set.").await?;
+
+        // Event by event, with the keyboard.
+        press(browser, Key::Right).await?;
+        let told = at_event(browser, 2).await?;
+        assert!(told.contains("double started, for 2 items"), "{told}");
+        browser.visible(&node("double", "running")).await?;
+        has_text(browser, ".details", "0 of 2").await?;
+        press(browser, Key::Right).await?;
+        at_event(browser, 3).await?;
+        has_text(browser, ".details", "1 of 2").await?;
+        browser.click(".items summary").await?;
+        has_text(browser, ".items .item", "price 3").await?;
+        browser.screenshot("console-12-replay-loop").await?;
+        press(browser, Key::Left).await?;
+        at_event(browser, 2).await?;
+        has_text(browser, ".details", "0 of 2").await?;
+
+        // And with the buttons.
+        for number in 3..=7 {
+            browser.click("button[aria-label=Forward]").await?;
+            at_event(browser, number).await?;
+        }
+        browser.visible(&node("double", "success")).await?;
+        browser.visible(&node("pay", "failed")).await?;
+        browser.visible(&node("note", "idle")).await?;
+        browser.visible(&node("close", "idle")).await?;
+        browser.visible(".graph .edge.error.taken").await?;
+        has_text(browser, ".details h2", "pay").await?;
+        has_text(browser, ".details", "14 is too much").await?;
+        has_text(browser, ".details", "total 14").await?;
+        browser.screenshot("console-13-replay-failed").await?;
+        browser.click("button[aria-label=Back]").await?;
+        at_event(browser, 6).await?;
+        browser.visible(&node("pay", "running")).await?;
+        assert!(!browser.shows(".graph .edge.error.taken").await?);
+
+        browser.click("button[aria-label='Last event']").await?;
+        let told = at_event(browser, EVENTS).await?;
+        assert!(told.contains("The execution ended: success"), "{told}");
+        browser.visible(&node("close", "success")).await?;
+        has_text(browser, ".details", "ValueError").await?;
+        browser.click("button[aria-label='First event']").await?;
+        at_event(browser, 1).await?;
+        press(browser, Key::Left).await?;
+        at_event(browser, 1).await?;
+
+        // It plays to the end, and stops there.
+        browser.click("button[aria-label='Last event']").await?;
+        at_event(browser, EVENTS).await?;
+        browser.click("button[aria-label=Back]").await?;
+        at_event(browser, EVENTS - 1).await?;
+        browser.click("button[aria-label=Play]").await?;
+        at_event(browser, EVENTS).await?;
+        browser.visible("button[aria-label=Play]").await?;
+
+        browser.click(".replay-controls .quiet-button").await?;
+        browser.visible(&node("close", "success")).await?;
+        assert!(!browser.shows(".replay").await?);
+        assert_no_complaints(browser).await
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_console_may_load_and_be_loaded_by_nothing_else() {
     let server = server().await;

@@ -1,12 +1,18 @@
 //! One program for all end-to-end tests: they share what takes long to link.
 
 mod abandoned;
+mod authors;
 mod browser_login;
 mod builtin_tools;
+mod calls;
 mod catalog;
 mod cli;
+mod compatibility;
 mod configuration;
 mod console;
+mod control;
+mod copy;
+mod example_playbooks;
 mod examples;
 mod executions;
 mod flow;
@@ -20,10 +26,12 @@ mod observability;
 mod oci;
 mod postgres;
 mod python;
+mod replay;
 mod sandbox;
 mod secrets;
 mod service;
 mod service_http;
+mod sink;
 mod sql_text;
 mod tenants;
 mod tokens;

@@ -181,7 +181,11 @@ workflow:
       def main(): return 'x' * 1000000
     vars:
       all: '{{ (vars.all or []) + [result.data] }}'
-    next: [{step: more}]
+    next:
+      - when: '{{ vars.all | length > 1000 }}'
+        then: [{step: end}]
+      - step: more
+  - step: end
 ";
     let reply = server.run("test/grow", yaml, json!({})).await;
     let parts = ["step `more`", "execution-bytes = 20000000", "return less"];
@@ -208,7 +212,15 @@ workflow:
   - step: a
     next: [{step: b}]
   - step: b
-    next: [{step: a}]
+    next:
+      - when: '{{ vars.never is defined }}'
+        then: [{step: end}]
+      - step: a
+  - step: end
+    tool: python
+    code: |
+      def main(): return 1
+    vars: {never: 1}
 ";
     let reply = server.run("test/round", yaml, json!({})).await;
     failed(&server, &reply, "limit", &["10000 steps", "cycle"]).await;

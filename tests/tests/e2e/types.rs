@@ -52,7 +52,7 @@ fn text() -> impl Strategy<Value = String> {
         ";", "\n", "\r\n", "\t", "\u{1}", "\u{7f}", "\u{2028}", "\u{feff}", "é", "e\u{301}", "😀",
         "null", "1", " ", "a",
     ];
-    let tokens = prop::collection::vec(prop::sample::select(tokens.as_slice()), 0..8);
+    let tokens = prop::collection::vec(prop::sample::select(tokens.to_vec()), 0..8);
     let any = any::<String>().prop_map(|text| text.replace('\0', ""));
     prop_oneof![tokens.prop_map(|parts| parts.concat()), any]
 }
@@ -208,48 +208,34 @@ workflow:
 }
 
 #[tokio::test]
-async fn types_are_as_the_page_says() {
+async fn the_documented_types_are_those_that_come_through() {
     let server = server().await;
     let rows = documented("Through a playbook");
     assert!(rows.len() > 10, "{rows:?}");
-    let mut wrong = Vec::new();
     for row in rows {
-        let [payload, first, sql, back, last] = row.as_slice() else {
-            panic!("{row:?} has no five cells")
+        let [payload, first, sql, value, last] = row.as_slice() else {
+            panic!("five cells: {row:?}");
         };
         let reply = one(&server, payload, "x", sql).await;
-        // As text, so that the order of keys and the kind of a number count.
-        let back: Value = back.parse().expect("JSON");
-        let expected = json!([200, first, back.to_string(), last]);
-        let body = &reply.body;
-        let given = json!([
-            reply.status,
-            body["first"],
-            body["v"].to_string(),
-            body["last"]
-        ]);
-        if given != expected {
-            wrong.push(format!("{row:?} gave {given}: {body}"));
-        }
+        assert_eq!(reply.status, 200, "{row:?}: {reply:#?}");
+        assert_eq!(reply.body["first"], *first, "{row:?}");
+        assert_eq!(reply.body["last"], *last, "{row:?}");
+        let value: Value = serde_json::from_str(value).expect("JSON");
+        assert_eq!(reply.body["v"].to_string(), value.to_string(), "{row:?}");
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test]
-async fn what_cannot_come_through_is_an_error_as_the_page_says() {
+async fn what_can_not_come_through_is_told() {
     let server = server().await;
     let rows = documented("What can't come through");
     assert!(rows.len() > 5, "{rows:?}");
-    let mut wrong = Vec::new();
     for row in rows {
-        let [payload, code, sql, says] = row.as_slice() else {
-            panic!("{row:?} has no four cells")
+        let [payload, code, sql, told] = row.as_slice() else {
+            panic!("four cells: {row:?}");
         };
         let reply = one(&server, payload, code, sql).await;
-        let error = format!("{} {}", reply.body["detail"], reply.body["error"]["code"]);
-        if reply.status != 422 || !error.contains(says.as_str()) {
-            wrong.push(format!("{row:?} gave {}: {}", reply.status, reply.body));
-        }
+        assert_eq!(reply.status, 422, "{row:?}: {reply:#?}");
+        assert!(reply.body.to_string().contains(told), "{row:?}: {reply:#?}");
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

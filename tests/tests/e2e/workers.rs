@@ -223,6 +223,11 @@ async fn steps_of_all_tools_run_in_workers() {
         "9007199254740993",
         "{result}"
     );
+    works(workers.run(sql("CREATE TABLE t (a int, b int[])")).await);
+    let rows = json!([{"a": 1, "b": [2]}, {"a": 3}]);
+    let copy = json!({"table": ["t"]});
+    let copied = works(workers.run(crate::copy::request(copy, rows)).await);
+    assert_eq!(copied, json!({"table": "t", "rows": 2}));
     let denied = workers
         .run(StepRequest {
             config: json!({"op": "open", "text": "someone_elses"}),

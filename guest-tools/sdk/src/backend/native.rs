@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::bindings::copying::noetl::tool::postgres_copy::CopyError;
 use crate::bindings::noetl::tool::http;
 use crate::bindings::noetl::tool::log::Level;
 use crate::bindings::noetl::tool::postgres::{Error, ParameterValue, RowSet};
@@ -100,5 +101,24 @@ impl Drop for Transaction {
         if self.open {
             script::with(|script| script.note("ROLLBACK"));
         }
+    }
+}
+
+/// Answered like a statement that says the same, with all values as its parameters.
+pub fn copy_in(
+    _: &Transaction,
+    table: &[String],
+    columns: &[String],
+    rows: &[Vec<ParameterValue>],
+) -> Result<u64, CopyError> {
+    let statement = format!("COPY {} ({})", table.join("."), columns.join(", "));
+    let answer = script::with(|script| script.rows(&statement, &rows.concat()));
+    match answer {
+        Ok(_) => Ok(rows.len() as u64),
+        Err(error) => Err(CopyError {
+            error,
+            row: Some(1),
+            column: columns.first().cloned(),
+        }),
     }
 }

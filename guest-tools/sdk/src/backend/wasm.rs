@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub use crate::bindings::copying::noetl::tool::postgres_copy::copy_in;
 pub use crate::bindings::noetl::tool::http::{Body, send};
 use crate::bindings::noetl::tool::log::{Level, write};
 pub use crate::bindings::noetl::tool::postgres::{Connection, Transaction};

@@ -43,6 +43,8 @@
 use crate::backend;
 
 pub use crate::__params as params;
+#[doc(hidden)]
+pub use crate::bindings::copying::noetl::tool::postgres_copy::CopyError;
 pub use crate::bindings::noetl::tool::postgres::{
     Column, DbError, DbValue, Error, ParameterValue, RowSet,
 };
@@ -110,6 +112,21 @@ impl Transaction {
     /// If PostgreSQL refuses it, or a limit of the step is reached.
     pub fn query(&self, statement: &str, params: &[ParameterValue]) -> Result<RowSet, Error> {
         self.0.query(statement, params)
+    }
+
+    /// Puts rows into a table by COPY, see `postgres-copy` in the interface. Tools
+    /// of others do not have it yet.
+    ///
+    /// # Errors
+    /// If PostgreSQL refuses a row, or a limit of the step is reached.
+    #[doc(hidden)]
+    pub fn copy_in(
+        &self,
+        table: &[String],
+        columns: &[String],
+        rows: &[Vec<ParameterValue>],
+    ) -> Result<u64, CopyError> {
+        backend::copy_in(&self.0, table, columns, rows)
     }
 
     /// Ends the transaction and keeps what it did.

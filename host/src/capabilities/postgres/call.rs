@@ -3,12 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::wit::copy::noetl::tool::postgres_copy::CopyError;
 use crate::wit::noetl::tool::postgres::{ParameterValue, RowSet};
 
 /// A connection or a transaction of one step. Means nothing to any other.
 pub type Handle = u32;
 
-/// A call of `noetl:tool/postgres`.
+/// A call of `noetl:tool/postgres` or `noetl:tool/postgres-copy`.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Call {
     /// `connection.open`; answered with a handle.
@@ -44,6 +45,17 @@ pub enum Call {
         /// The values of `$1` … `$n`.
         params: Vec<ParameterValue>,
     },
+    /// `copy-in`; answered with how it went.
+    CopyIn {
+        /// In which transaction.
+        transaction: Handle,
+        /// The table's name in parts.
+        table: Vec<String>,
+        /// The columns that have values.
+        columns: Vec<String>,
+        /// The rows, with a value for each of the columns.
+        rows: Vec<Vec<ParameterValue>>,
+    },
     /// `transaction.commit`.
     Commit {
         /// Which one.
@@ -68,6 +80,8 @@ pub enum Answer {
     Handle(Handle),
     /// A statement's result.
     Rows(RowSet),
+    /// How many rows a table took, or why none.
+    Copied(Result<u64, CopyError>),
     /// Nothing more to say.
     Done,
 }
@@ -80,7 +94,10 @@ impl Call {
                 false
             }
             Self::Begin { .. } | Self::Rollback { .. } => false,
-            Self::Query { .. } | Self::QueryIn { .. } | Self::Commit { .. } => true,
+            Self::Query { .. }
+            | Self::QueryIn { .. }
+            | Self::CopyIn { .. }
+            | Self::Commit { .. } => true,
         }
     }
 }

@@ -6,6 +6,7 @@ use wasmtime::{Result, bail};
 
 use super::call::{Answer, Call, Handle};
 use crate::capabilities::{self, Reply, StepState};
+use crate::wit::copy::noetl::tool::postgres_copy::{self, CopyError};
 use crate::wit::noetl::tool::postgres::{
     Error, Host, HostConnection, HostTransaction, ParameterValue, RowSet,
 };
@@ -117,5 +118,28 @@ impl HostTransaction for StepState {
         let Transaction(transaction) = self.table.delete(this)?;
         let _ = self.done(Call::CloseTransaction { transaction }).await?;
         Ok(())
+    }
+}
+
+impl postgres_copy::Host for StepState {
+    async fn copy_in(
+        &mut self,
+        transaction: Resource<Transaction>,
+        table: Vec<String>,
+        columns: Vec<String>,
+        rows: Vec<Vec<ParameterValue>>,
+    ) -> Result<std::result::Result<u64, CopyError>> {
+        let transaction = self.table.get(&transaction)?.0;
+        let call = Call::CopyIn {
+            transaction,
+            table,
+            columns,
+            rows,
+        };
+        match self.postgres(call).await? {
+            Ok(Answer::Copied(copied)) => Ok(copied),
+            Ok(answer) => bail!("not about copied rows: {answer:?}"),
+            Err(error) => Ok(Err(error.into())),
+        }
     }
 }

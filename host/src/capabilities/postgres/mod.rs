@@ -1,4 +1,4 @@
-//! `noetl:tool/postgres`: connections that the host keeps.
+//! `noetl:tool/postgres` and `noetl:tool/postgres-copy`: connections that the host keeps.
 
 #![expect(
     clippy::result_large_err,
@@ -6,6 +6,7 @@
 )]
 
 mod call;
+mod copy;
 mod decode;
 mod error;
 mod host;
@@ -36,7 +37,9 @@ pub use pool::{Credential, CredentialSource, PoolSettings, Pools, check_url};
 
 use crate::capabilities::Scope;
 use crate::limits::Limit;
+use crate::wit::copy::noetl::tool::postgres_copy::CopyError;
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
+use copy::Rows;
 use parameter::Binary;
 use session::{Room, Session};
 
@@ -156,6 +159,17 @@ impl Postgres {
         self.query(&mut session, statement, parameters).await
     }
 
+    async fn copy_in(&mut self, transaction: Handle, rows: &Rows) -> Result<u64, CopyError> {
+        let lent = self.transactions.get(&transaction).cloned().flatten();
+        let lent = lent.ok_or_else(ended)?;
+        let mut session = lent.lock().await;
+        self.count_call()?;
+        if rows.size() > self.scope.limits.postgres_statement_bytes {
+            return Err(self.exceeded(Limit::PostgresStatementBytes).into());
+        }
+        session.copy_in(rows, self.scope.deadline).await
+    }
+
     async fn commit(&mut self, transaction: Handle) -> Result<(), Error> {
         let lent = self.end(transaction)?;
         let mut session = lent.lock().await;
@@ -255,6 +269,19 @@ impl Postgres {
                 statement,
                 params,
             } => Answer::Rows(self.query_in(transaction, &statement, &params).await?),
+            Call::CopyIn {
+                transaction,
+                table,
+                columns,
+                rows,
+            } => {
+                let rows = Rows {
+                    table,
+                    columns,
+                    rows,
+                };
+                Answer::Copied(self.copy_in(transaction, &rows).await)
+            }
             Call::Commit { transaction } => {
                 self.commit(transaction).await?;
                 Answer::Done

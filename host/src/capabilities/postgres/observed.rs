@@ -20,6 +20,7 @@ pub(in crate::capabilities) fn span(call: &Call) -> Span {
         Call::Query { statement, .. } | Call::QueryIn { statement, .. } => {
             (None, Some(operation(statement)))
         }
+        Call::CopyIn { .. } => (None, Some("COPY".to_owned())),
         _ => (None, None),
     };
     tracing::debug_span!(
@@ -42,6 +43,7 @@ pub(in crate::capabilities) fn kind(call: &Call) -> &'static str {
     match call {
         Call::Open { .. } => "postgres.open",
         Call::Query { .. } | Call::QueryIn { .. } => "postgres.query",
+        Call::CopyIn { .. } => "postgres.copy",
         Call::Begin { .. } => "postgres.begin",
         Call::Commit { .. } => "postgres.commit",
         Call::Rollback { .. } => "postgres.rollback",
@@ -54,8 +56,10 @@ pub(in crate::capabilities) fn outcome(
     answer: &Result<Answer, Error>,
     span: &Span,
 ) -> &'static str {
-    let Err(error) = answer else {
-        return "ok";
+    let error = match answer {
+        Err(error) => error,
+        Ok(Answer::Copied(Err(failed))) => &failed.error,
+        Ok(_) => return "ok",
     };
     if let Error::QueryFailed(found) = error {
         span.record("db.response.status_code", visible(&found.code));

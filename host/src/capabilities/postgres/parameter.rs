@@ -129,6 +129,7 @@ pub(super) fn encode(
     number: usize,
     target: Target,
 ) -> Result<Binary, Error> {
+    let bad = |reason| Error::BadParameter(format!("parameter ${number} {reason}"));
     let (oid, bytes) = match value {
         ParameterValue::Null => {
             return Ok(Binary {
@@ -145,40 +146,39 @@ pub(super) fn encode(
         ParameterValue::Binary(bytes) => (BYTEA, bytes.clone()),
         ParameterValue::Document(json) => {
             let text = match target {
-                Target::Array { of_json } => array(json, number, of_json)?,
+                Target::Array { of_json } => array(json, of_json).map_err(bad)?,
                 Target::Single => json.clone(),
             };
-            (TEXT, storable(&text, number)?)
+            (TEXT, storable(&text).map_err(bad)?.into())
         }
         ParameterValue::Numeric(text)
         | ParameterValue::Text(text)
         | ParameterValue::Jsonb(text)
-        | ParameterValue::Literal(text) => (TEXT, storable(text, number)?),
+        | ParameterValue::Literal(text) => (TEXT, storable(text).map_err(bad)?.into()),
     };
     let bytes = Some(bytes);
     Ok(Binary { oid, bytes })
 }
 
-fn storable(text: &str, number: usize) -> Result<Vec<u8>, Error> {
+/// The text, or why PostgreSQL can't store it, as the end of a sentence.
+pub(super) fn storable(text: &str) -> Result<&str, String> {
     match text.chars().position(|c| c == '\0') {
-        None => Ok(text.into()),
-        Some(at) => Err(Error::BadParameter(format!(
-            "parameter ${number} has the NUL character (U+0000) at character {}; \
-             PostgreSQL can't store it in a text",
+        None => Ok(text),
+        Some(at) => Err(format!(
+            "has the NUL character (U+0000) at character {}; PostgreSQL can't store it in a text",
             at + 1
-        ))),
+        )),
     }
 }
 
 /// A JSON array as PostgreSQL's array literal. What is no array stays as it is:
-/// PostgreSQL then says what it thinks of it.
-fn array(json: &str, number: usize, of_json: bool) -> Result<String, Error> {
+/// PostgreSQL then says what it thinks of it. The error is the end of a sentence.
+pub(super) fn array(json: &str, of_json: bool) -> Result<String, String> {
     if !json.trim_start().starts_with('[') {
         return Ok(json.to_owned());
     }
     let mut text = String::new();
-    write_array(json, of_json, 1, &mut text)
-        .map_err(|reason| Error::BadParameter(format!("parameter ${number} {reason}")))?;
+    write_array(json, of_json, 1, &mut text)?;
     Ok(text)
 }
 
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn json_arrays_become_array_literals() {
-        let plain = |json| array(json, 1, false).unwrap();
+        let plain = |json| array(json, false).unwrap();
         assert_eq!(plain("[]"), "{}");
         assert_eq!(
             plain("[1, 1.50, null, true]"),
@@ -245,8 +245,8 @@ mod tests {
         );
         assert_eq!(plain("[[1,2],[3,4]]"), r#"{{"1","2"},{"3","4"}}"#);
         assert_eq!(plain(r#"{"a": 1}"#), r#"{"a": 1}"#);
-        let json = array(r#"[{"a":[1]}, [2], null, "x"]"#, 1, true).unwrap();
+        let json = array(r#"[{"a":[1]}, [2], null, "x"]"#, true).unwrap();
         assert_eq!(json, r#"{"{\"a\":[1]}","[2]",NULL,"\"x\""}"#);
-        assert!(array("[1", 1, false).is_err());
+        assert!(array("[1", false).is_err());
     }
 }

@@ -34,7 +34,7 @@ use sqlx::{AssertSqlSafe, Either, Executor, PgConnection, SqlSafeStr, Statement}
 use super::error;
 use super::lexer::Scan;
 use super::parameter::Kind;
-use super::types::{Class, JSON, JSONB, TEXT, Types};
+use super::types::{TEXT, Types};
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue};
 
 /// A statement as it is sent.
@@ -336,11 +336,8 @@ impl Plans {
             }
         });
         for (index, bind) in plan.binds.iter_mut().enumerate() {
-            if let Some(Class::Array { element }) = base(index + 1).map(|found| found.class) {
-                let element = types.base(element).map_or(element, |found| found.oid);
-                bind.target = Target::Array {
-                    of_json: element == JSON || element == JSONB,
-                };
+            if let Some(&oid) = inferred.get(index) {
+                bind.target = types.target(oid);
             }
         }
         Ok(plan)

@@ -4,6 +4,7 @@
 //! be reset is reset after the step has gone on; what is in the middle of
 //! something is ended on the server and closed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,19 +12,22 @@ use std::time::{Duration, Instant};
 use deadpool::managed::Object;
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
+use sqlx::postgres::types::Oid;
 use sqlx::{AssertSqlSafe, Connection as _, Either, Executor, Row, SqlSafeStr, Statement};
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
+use super::copy::Rows;
 use super::decode::{self, Layout};
 use super::lexer::{Scan, scan};
 use super::parameter::{self, Kind};
-use super::plan::{Plan, Request, Sharing};
+use super::plan::{Plan, Request, Sharing, Target};
 use super::pool::{Client, Lease, Pool};
 use super::timeout::{self, Timeout, shorter};
 use super::{arguments, error};
 use crate::limits::{Limit, Limits};
 use crate::trace;
+use crate::wit::copy::noetl::tool::postgres_copy::CopyError;
 use crate::wit::noetl::tool::postgres::{Error, ParameterValue, RowSet};
 
 /// Brings a connection back to the state of a new one, but for the prepared
@@ -243,11 +247,7 @@ impl Session {
         room: Room,
         deadline: Instant,
     ) -> Result<Answer, Error> {
-        if self.transaction == Transaction::Aborted {
-            return Err(Error::InvalidState(
-                "a statement of the transaction failed: it can only be rolled back".into(),
-            ));
-        }
+        self.refuse_aborted()?;
         if let Some(at) = text.chars().position(|c| c == '\0') {
             // The protocol ends a statement at NUL.
             return Err(Error::BadParameter(format!(
@@ -274,17 +274,13 @@ impl Session {
             in_transaction: self.in_transaction(),
         };
         let changes_schema = !keeps_schema(&scan);
+        let changes_for_others = changes_schema && !makes_temporary_table(&scan);
         // A setting such as `search_path` decides what a name means.
         let lower_case = text.to_ascii_lowercase();
         self.private |= changes_schema || lower_case.contains("set_config");
-        self.schema_changed |= changes_schema;
+        self.schema_changed |= changes_for_others;
         let ran = async {
-            let known = self.known_timeout(deadline).await?;
-            if let Some(timeout) = self.wanted_timeout(known, deadline) {
-                let sql = timeout::set(timeout) + &trace_sql();
-                self.command(sql, deadline).await?;
-                self.timeout_is(Some(timeout));
-            }
+            self.fit_timeout(deadline).await?;
             self.run(&request, room).await
         };
         let ran = tokio::time::timeout_at(deadline.into(), ran).await;
@@ -298,6 +294,101 @@ impl Session {
             self.failed(false);
             Err(late())
         })
+    }
+
+    /// Copies rows into a table. The session is in a transaction.
+    pub async fn copy_in(&mut self, rows: &Rows, deadline: Instant) -> Result<u64, CopyError> {
+        self.refuse_aborted()?;
+        let statement = rows.statement()?;
+        let ran = async {
+            self.fit_timeout(deadline).await?;
+            let targets = self.targets(rows).await?;
+            self.send(rows, &statement, &rows.text(&targets)?).await
+        };
+        let ran = tokio::time::timeout_at(deadline.into(), ran).await;
+        ran.unwrap_or_else(|_| {
+            self.failed(false);
+            Err(late().into())
+        })
+    }
+
+    /// What documents become in each column. Asks for the columns' types only if
+    /// there are documents.
+    async fn targets(&mut self, rows: &Rows) -> Result<Vec<Target>, Error> {
+        if !rows.has_documents() {
+            return Ok(Vec::new());
+        }
+        let table = rows.name()?;
+        let pool = self.pool.clone();
+        let connection = &mut self.start()?.connection;
+        let found = async {
+            // A table that is not there has no columns: COPY says so.
+            let found: Vec<(String, Oid)> = sqlx::query_as(
+                "SELECT attname::text, atttypid FROM pg_catalog.pg_attribute \
+                 WHERE attrelid = pg_catalog.to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+            )
+            .bind(table)
+            .persistent(false)
+            .fetch_all(&mut *connection)
+            .await?;
+            let found: HashMap<String, u32> =
+                found.into_iter().map(|(name, oid)| (name, oid.0)).collect();
+            pool.types.load(connection, found.values().copied()).await?;
+            Ok(found)
+        };
+        let found: HashMap<String, u32> = match found.await {
+            Ok(found) => found,
+            Err(error) => {
+                self.failed(error::connection_lives(&error));
+                return Err(error::statement(&error, None));
+            }
+        };
+        self.busy = false;
+        let target = |column| found.get(column).map(|&oid| pool.types.target(oid));
+        let targets = rows.columns.iter().map(target);
+        Ok(targets
+            .map(|found| found.unwrap_or(Target::Single))
+            .collect())
+    }
+
+    async fn send(&mut self, rows: &Rows, statement: &str, text: &[u8]) -> Result<u64, CopyError> {
+        let connection = &mut self.start()?.connection;
+        let sent = async {
+            let mut copy = connection.copy_in_raw(statement).await?;
+            copy.send(text).await?;
+            copy.finish().await
+        };
+        match sent.await {
+            Ok(count) => {
+                self.busy = false;
+                Ok(count)
+            }
+            Err(found) => {
+                self.failed(error::connection_lives(&found));
+                let context = error::database(&found).and_then(|found| found.r#where());
+                Err(rows.located(error::statement(&found, None), context))
+            }
+        }
+    }
+
+    fn refuse_aborted(&self) -> Result<(), Error> {
+        match self.transaction {
+            Transaction::Aborted => Err(Error::InvalidState(
+                "a statement of the transaction failed: it can only be rolled back".into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sets PostgreSQL's timeout for the next statement, if it is not right.
+    async fn fit_timeout(&mut self, deadline: Instant) -> Result<(), Error> {
+        let known = self.known_timeout(deadline).await?;
+        if let Some(timeout) = self.wanted_timeout(known, deadline) {
+            let sql = timeout::set(timeout) + &trace_sql();
+            self.command(sql, deadline).await?;
+            self.timeout_is(Some(timeout));
+        }
+        Ok(())
     }
 
     async fn run(&mut self, request: &Request<'_>, room: Room) -> Result<Answer, Error> {
@@ -637,6 +728,12 @@ fn keeps_schema(scan: &Scan) -> bool {
             | "SHOW"
             | "EXPLAIN"
     )
+}
+
+/// Whether it is of a table that no other session sees.
+fn makes_temporary_table(scan: &Scan) -> bool {
+    let words: Vec<&str> = scan.words.iter().map(String::as_str).collect();
+    matches!(words[..], ["CREATE", "TEMP" | "TEMPORARY", "TABLE"])
 }
 
 /// Whether `statement_timeout` may be another after this statement.

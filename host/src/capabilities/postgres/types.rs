@@ -6,6 +6,8 @@ use std::sync::{Arc, RwLock};
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use super::plan::Target;
+
 /// How values of a type are read from their binary form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
@@ -65,8 +67,8 @@ pub(super) struct TypeInfo {
     pub array: Option<u32>,
 }
 
-pub(super) const JSON: u32 = 114;
-pub(super) const JSONB: u32 = 3802;
+const JSON: u32 = 114;
+const JSONB: u32 = 3802;
 pub(super) const BOOL: u32 = 16;
 pub(super) const BYTEA: u32 = 17;
 pub(super) const INT8: u32 = 20;
@@ -162,6 +164,19 @@ impl Types {
                 }
                 known.insert(found.oid, Arc::new(found));
             }
+        }
+    }
+
+    /// What a document becomes where a value of this type is needed.
+    pub fn target(&self, oid: u32) -> Target {
+        match self.base(oid).map(|found| found.class) {
+            Some(Class::Array { element }) => {
+                let element = self.base(element).map_or(element, |found| found.oid);
+                Target::Array {
+                    of_json: element == JSON || element == JSONB,
+                }
+            }
+            _ => Target::Single,
         }
     }
 
@@ -262,6 +277,7 @@ async fn fetch(connection: &mut PgConnection, oids: &HashSet<u32>) -> sqlx::Resu
         .collect()
 }
 
-fn quote(name: &str) -> String {
+/// A name as an SQL identifier.
+pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::language;
 use super::project::Project;
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, TOOL};
 use super::target::{self, Component, Finding};
 use crate::cli::cache::CacheOption;
 use crate::cli::failure::Failure;
@@ -77,7 +77,7 @@ pub async fn build(
             .into());
     }
     if exports("describe") && !is_complete(&manifest.schema) {
-        let sandbox = Sandbox::load(cache, &file)?;
+        let sandbox = Sandbox::load(cache, &[(TOOL, &file)])?;
         let said = sandbox
             .describe()
             .await

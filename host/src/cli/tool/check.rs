@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::project::Project;
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, TOOL};
 use super::target::{self, Component, Finding};
 use super::words;
 use crate::cli::cache::CacheOption;
@@ -37,7 +37,7 @@ impl Check {
         let component = Component::read(&file)?;
         let mut findings = findings(&component);
         findings.extend(outdated(&self.path, &component)?);
-        let compiled = match Sandbox::load(&self.cache, &file) {
+        let compiled = match Sandbox::load(&self.cache, &[(TOOL, file.as_path())]) {
             Ok(sandbox) => Some(match sandbox.compiled {
                 Some(time) => format!("yes, in {}", terminal::human(time)),
                 None => "yes, before".into(),

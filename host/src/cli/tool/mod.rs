@@ -12,7 +12,7 @@ mod project;
 mod pull;
 mod push;
 mod remove;
-mod sandbox;
+pub mod sandbox;
 mod show;
 mod target;
 mod test;

@@ -1,4 +1,4 @@
-//! The sandbox of a server, in this process, with one tool.
+//! The sandbox of a server, in this process.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use crate::capabilities::postgres::{self, PoolSettings, Pools};
 use crate::capabilities::{Backend, Outside, http};
 use crate::cli::cache::CacheOption;
-use crate::sandbox::{InProcess, StepOutcome, StepRequest};
+use crate::grants::Grant;
+use crate::sandbox::{InProcess, StepOutcome, StepRequest, StepRunner};
 
-/// What the tool is called in it.
+/// What a tool is called that is alone in it.
 pub const TOOL: &str = "tool";
 
-/// A sandbox with one tool, which reaches nothing but what it is given.
+/// A sandbox whose tools reach nothing but what they are given.
 pub struct Sandbox {
     runner: InProcess,
     /// How long compiling took; `None` if that had been done before.
@@ -22,19 +23,22 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Compiles and links the component in a file, as a server does.
+    /// Compiles and links components, each with its name and file, as a server does.
     ///
     /// # Errors
-    /// If it can't be run.
-    pub fn load(cache: &CacheOption, component: &Path) -> anyhow::Result<Self> {
+    /// If one can't be run.
+    pub fn load(cache: &CacheOption, tools: &[(&str, &Path)]) -> anyhow::Result<Self> {
         let outside = Outside {
             pools: Pools::new(Arc::new(NoCredentials), PoolSettings::default()),
             http: http::Client::new(Arc::new(NoCredentials)),
         };
         let mut runner = InProcess::new(&cache.directory()?, outside)?;
         let began = Instant::now();
-        let loaded = runner.add_tool(TOOL, component)?;
-        let compiled = (!loaded.cached).then(|| began.elapsed());
+        let mut cached = true;
+        for (name, component) in tools {
+            cached &= runner.add_tool(name, component)?.cached;
+        }
+        let compiled = (!cached).then(|| began.elapsed());
         Ok(Self { runner, compiled })
     }
 
@@ -49,6 +53,12 @@ impl Sandbox {
     /// Runs a step; `backend` answers its calls.
     pub async fn run(&self, request: StepRequest, backend: Box<dyn Backend>) -> StepOutcome {
         self.runner.run_with(request, backend).await
+    }
+
+    /// Runs a step that has nothing but its arguments.
+    pub async fn run_alone(&self, mut request: StepRequest) -> StepOutcome {
+        request.grant = Arc::new(Grant::nothing());
+        self.runner.run(request).await
     }
 }
 

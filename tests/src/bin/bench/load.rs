@@ -63,7 +63,7 @@ pub async fn measure() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn mib(bytes: usize) -> String {
+pub fn mib(bytes: usize) -> String {
     format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
 }
 

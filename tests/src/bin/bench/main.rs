@@ -7,8 +7,10 @@
 //! Arguments name the parts to measure; without any, all are.
 
 mod hostile;
+mod language;
 mod load;
 mod peer;
+mod rows;
 mod sandbox;
 mod server;
 mod step;
@@ -17,7 +19,9 @@ mod workers;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    const PARTS: [&str; 5] = ["sandbox", "workers", "server", "load", "hostile"];
+    const PARTS: [&str; 7] = [
+        "sandbox", "workers", "rows", "server", "language", "load", "hostile",
+    ];
     let asked: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = asked.iter().find(|part| !PARTS.contains(&part.as_str())) {
         anyhow::bail!(
@@ -33,7 +37,9 @@ async fn main() -> anyhow::Result<()> {
         match part {
             "sandbox" => sandbox::measure().await?,
             "workers" => workers::measure().await?,
+            "rows" => rows::measure().await?,
             "server" => server::measure().await?,
+            "language" => language::measure().await?,
             "load" => load::measure().await?,
             _ => hostile::measure().await?,
         }

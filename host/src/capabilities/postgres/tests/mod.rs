@@ -1,5 +1,6 @@
 //! Against a real PostgreSQL.
 
+mod copy;
 mod door;
 mod parameters;
 mod sessions;

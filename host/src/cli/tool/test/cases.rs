@@ -5,13 +5,13 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::http::Exchange;
-use super::judge::Expected;
 use super::postgres::Statement;
 use crate::cli::failure::Failure;
 use crate::cli::files::{self, File};
+use crate::cli::judge::{Expected, expected, text};
 use crate::cli::tool::project::Project;
 use crate::limits::{self, Setting};
-use crate::yaml::{self, Diagnostics, Entry, Kind, Node, Report, Source, find};
+use crate::yaml::{self, Diagnostics, Entry, Node, Report, Source, find};
 
 /// One call of the tool, and what shall come of it.
 #[derive(Debug)]
@@ -131,23 +131,6 @@ fn case(report: &mut Report, node: &Node, field: &str, file: &str) -> Option<Cas
     })
 }
 
-fn expected(report: &mut Report, entries: &[Entry], field: &str) -> Expected {
-    match (find(entries, "result"), find(entries, "error")) {
-        (None, None) => Expected::Success,
-        (Some(result), None) => Expected::Result(result.value.to_json()),
-        (None, Some(error)) => Expected::error(report, &error.value, &format!("{field}.error")),
-        (Some(_), Some(error)) => {
-            report
-                .add(
-                    error.position,
-                    "a case has a `result` or an `error`, not both",
-                )
-                .field(format!("{field}.error"));
-            Expected::Success
-        }
-    }
-}
-
 /// An object that may be left out.
 fn object(report: &mut Report, entries: &[Entry], key: &str, field: &str) -> Value {
     let empty = Value::Object(Map::new());
@@ -171,18 +154,6 @@ fn items<'n>(
     let list = find(entries, key).and_then(|entry| report.list(&entry.value, &field));
     let items = list.unwrap_or_default().iter().enumerate();
     items.map(move |(index, node)| (node, format!("{field}[{index}]")))
-}
-
-/// A text that may be left out.
-pub fn text(report: &mut Report, entries: &[Entry], key: &str, field: &str) -> Option<String> {
-    let entry = find(entries, key)?;
-    match &entry.value.kind {
-        Kind::Text(text) => Some(text.clone()),
-        _ => {
-            report.wrong_kind(&entry.value, &format!("{field}.{key}"), "a text");
-            None
-        }
-    }
 }
 
 #[cfg(test)]

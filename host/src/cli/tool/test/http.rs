@@ -3,9 +3,9 @@
 use serde_json::Value;
 use url::Url;
 
-use super::cases::text;
 use super::scene::Scene;
 use crate::capabilities::http::{Answer, Call, Error, Head, Request};
+use crate::cli::judge::text;
 use crate::yaml::{Entry, Kind, Node, Report, find};
 
 /// A request that is foreseen, and its answer.

@@ -3,7 +3,6 @@
 
 mod cases;
 mod http;
-mod judge;
 mod postgres;
 mod scene;
 
@@ -22,6 +21,7 @@ use super::target::Component;
 use crate::capabilities::log::Entry;
 use crate::cli::cache::CacheOption;
 use crate::cli::failure::Failure;
+use crate::cli::judge;
 use crate::cli::terminal;
 use crate::grants::Grant;
 use crate::sandbox::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, Usage};
@@ -119,7 +119,7 @@ fn load(component: &Component, cache: &CacheOption) -> anyhow::Result<Sandbox> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("component.wasm");
     std::fs::write(&file, &component.wasm)?;
-    Sandbox::load(cache, &file)
+    Sandbox::load(cache, &[(TOOL, &file)])
 }
 
 /// Plays a case as a server would run the step.

@@ -1,11 +1,10 @@
-//! Whether a step came out as its case says.
+//! Cases: what shall come of them, and whether it did.
 
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
-use super::cases::text;
 use crate::sandbox::{ErrorCategory, StepError};
-use crate::yaml::{Node, Report, find};
+use crate::yaml::{Entry, Kind, Node, Report, find};
 
 /// What shall come of a case.
 #[derive(Debug, PartialEq)]
@@ -21,7 +20,7 @@ pub enum Expected {
     },
 }
 
-/// Those that a tool can bring about.
+/// Those that a case can bring about.
 const CATEGORIES: [ErrorCategory; 6] = [
     ErrorCategory::InvalidInput,
     ErrorCategory::Denied,
@@ -50,6 +49,36 @@ impl Expected {
         Self::Error {
             category,
             message: text(report, entries, "message", field),
+        }
+    }
+}
+
+/// What is written of a case's outcome: `result`, `error`, or nothing.
+pub fn expected(report: &mut Report, entries: &[Entry], field: &str) -> Expected {
+    match (find(entries, "result"), find(entries, "error")) {
+        (None, None) => Expected::Success,
+        (Some(result), None) => Expected::Result(result.value.to_json()),
+        (None, Some(error)) => Expected::error(report, &error.value, &format!("{field}.error")),
+        (Some(_), Some(error)) => {
+            report
+                .add(
+                    error.position,
+                    "a case has a `result` or an `error`, not both",
+                )
+                .field(format!("{field}.error"));
+            Expected::Success
+        }
+    }
+}
+
+/// A text that may be left out.
+pub fn text(report: &mut Report, entries: &[Entry], key: &str, field: &str) -> Option<String> {
+    let entry = find(entries, key)?;
+    match &entry.value.kind {
+        Kind::Text(text) => Some(text.clone()),
+        _ => {
+            report.wrong_kind(&entry.value, &format!("{field}.{key}"), "a text");
+            None
         }
     }
 }

@@ -1,0 +1,41 @@
+//! What must hold after a step.
+
+use super::step::template_error;
+use crate::playbook::{Playbook, Step};
+use crate::sandbox::{ErrorCategory, StepError};
+use crate::template::Scope;
+
+/// Checks all of a step's assertions.
+///
+/// # Errors
+/// The first one that does not hold, or can't be evaluated.
+pub(super) fn check(playbook: &Playbook, step: &Step, scope: &Scope) -> Result<(), StepError> {
+    for (index, assert) in step.asserts.iter().enumerate() {
+        let line = assert.condition.line;
+        let fault = |e| template_error(playbook, step, line, &format!("assert[{index}]"), e);
+        if assert.condition.template.is_true(scope).map_err(fault)? {
+            continue;
+        }
+        let why = match &assert.message {
+            None => format!(
+                "`{}` does not hold",
+                assert.condition.template.source().trim()
+            ),
+            Some(message) => match message.render(scope).map_err(fault)? {
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            },
+        };
+        return Err(StepError {
+            kind: "assertion".into(),
+            ..StepError::new(
+                ErrorCategory::Failed,
+                format!(
+                    "{}:{line}: step `{}`, field `assert[{index}]`: {why}",
+                    playbook.file, step.name
+                ),
+            )
+        });
+    }
+    Ok(())
+}
