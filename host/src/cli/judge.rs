@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
+use super::files::File;
 use crate::sandbox::{ErrorCategory, StepError};
-use crate::yaml::{Entry, Kind, Node, Report, find};
+use crate::yaml::{self, Diagnostics, Entry, Kind, Node, Position, Report, Source, find};
 
 /// What shall come of a case.
 #[derive(Debug, PartialEq)]
@@ -51,6 +52,91 @@ impl Expected {
             message: text(report, entries, "message", field),
         }
     }
+}
+
+/// What every case has, and where it stands.
+pub struct Head<'n> {
+    pub name: String,
+    pub position: Position,
+    /// All of its fields.
+    pub entries: &'n [Entry],
+    /// What messages call it: `cases[2]`.
+    pub field: String,
+}
+
+/// Reads a file of cases with these fields. `example` is a name for one that has none;
+/// `case` reads what is a case's own.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn read<T>(
+    file: &File,
+    fields: &[&str],
+    example: &str,
+    mut case: impl FnMut(&mut Report, Head<'_>) -> T,
+) -> Result<Vec<T>, Diagnostics> {
+    let mut report = Report::new(&file.name);
+    let source = Source::new(&file.text);
+    let tree = yaml::read(&file.text, &source, &mut report);
+    let cases = tree.map(|tree| {
+        let nodes = nodes(&mut report, &tree);
+        let heads = nodes.iter().enumerate();
+        heads
+            .filter_map(|(index, node)| {
+                let head = head(
+                    &mut report,
+                    node,
+                    format!("cases[{index}]"),
+                    fields,
+                    example,
+                )?;
+                Some(case(&mut report, head))
+            })
+            .collect()
+    });
+    report.finish(cases)
+}
+
+fn nodes<'n>(report: &mut Report, tree: &'n Node) -> &'n [Node] {
+    let Some(entries) = report.mapping(tree, "") else {
+        return &[];
+    };
+    report.unknown_fields(entries, &["cases"], "");
+    let Some(list) = find(entries, "cases") else {
+        report
+            .add(tree.position, "there is no `cases`")
+            .hint("begin with `cases:` and a list below it");
+        return &[];
+    };
+    let list = report.list(&list.value, "cases").unwrap_or_default();
+    if list.is_empty() {
+        report.add(tree.position, "there is no case").field("cases");
+    }
+    list
+}
+
+fn head<'n>(
+    report: &mut Report,
+    node: &'n Node,
+    field: String,
+    fields: &[&str],
+    example: &str,
+) -> Option<Head<'n>> {
+    let entries = report.mapping(node, &field)?;
+    report.unknown_fields(entries, fields, &format!("{field}."));
+    let name = text(report, entries, "name", &field);
+    if name.is_none() && find(entries, "name").is_none() {
+        report
+            .add(node.position, "a case needs a `name`")
+            .field(format!("{field}.name"))
+            .hint(example);
+    }
+    Some(Head {
+        name: name.unwrap_or_default(),
+        position: node.position,
+        entries,
+        field,
+    })
 }
 
 /// What is written of a case's outcome: `result`, `error`, or nothing.

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::cli::failure::Failure;
 use crate::cli::files::{self, CASES, File};
-use crate::cli::judge::{Expected, expected, text};
+use crate::cli::judge::{self, Expected, Head, expected, text};
 use crate::playbook::Playbook;
 use crate::sandbox::{ErrorCategory, StepError};
-use crate::yaml::{self, Diagnostics, Entry, Kind, Node, Report, Source, find as field_of};
+use crate::yaml::{self, Diagnostics, Entry, Kind, Node, Report, find as field_of};
 
 /// The cases in a file.
 #[derive(Debug)]
@@ -110,65 +110,42 @@ pub fn playbook_of(cases: &Path) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// Everything that is wrong with them.
 pub fn parse(file: &File, playbook: &Playbook) -> Result<Cases, Diagnostics> {
-    let mut report = Report::new(&file.name);
-    let source = Source::new(&file.text);
-    let tree = yaml::read(&file.text, &source, &mut report);
-    let cases = tree.map(|tree| Cases {
+    let example = "say what happens in it: `name: an unknown user is created`";
+    let cases = judge::read(file, &FIELDS, example, |report, head| {
+        case(report, head, playbook)
+    })?;
+    Ok(Cases {
         file: file.name.clone(),
-        cases: cases(&mut report, &tree, playbook),
-    });
-    report.finish(cases)
-}
-
-fn cases(report: &mut Report, tree: &Node, playbook: &Playbook) -> Vec<Case> {
-    let entries = report.mapping(tree, "").unwrap_or_default();
-    report.unknown_fields(entries, &["cases"], "");
-    let Some(list) = field_of(entries, "cases") else {
-        report
-            .add(tree.position, "there is no `cases`")
-            .hint("begin with `cases:` and a list below it");
-        return Vec::new();
-    };
-    let list = report.list(&list.value, "cases").unwrap_or_default();
-    if list.is_empty() {
-        report.add(tree.position, "there is no case").field("cases");
-    }
-    let mut found = Vec::new();
-    for (index, node) in list.iter().enumerate() {
-        found.extend(case(report, node, &format!("cases[{index}]"), playbook));
-    }
-    found
+        cases,
+    })
 }
 
 const FIELDS: [&str; 6] = ["name", "payload", "stubs", "path", "result", "error"];
 
-fn case(report: &mut Report, node: &Node, field: &str, playbook: &Playbook) -> Option<Case> {
-    let entries = report.mapping(node, field)?;
-    report.unknown_fields(entries, &FIELDS, &format!("{field}."));
-    let name = text(report, entries, "name", field);
-    if name.is_none() && field_of(entries, "name").is_none() {
-        report
-            .add(node.position, "a case needs a `name`")
-            .field(format!("{field}.name"))
-            .hint("say what happens in it: `name: an unknown user is created`");
-    }
-    let payload = mapping(report, entries, "payload", field);
+fn case(report: &mut Report, head: Head<'_>, playbook: &Playbook) -> Case {
+    let Head {
+        name,
+        position,
+        entries,
+        field,
+    } = head;
+    let payload = mapping(report, entries, "payload", &field);
     let mut stubs = HashMap::new();
-    for entry in mapping(report, entries, "stubs", field) {
+    for entry in mapping(report, entries, "stubs", &field) {
         let field = format!("{field}.stubs.{}", entry.key);
         is_step(report, playbook, &entry.key, entry.position, &field);
         if let Some(stub) = stub(report, &entry.value, &field) {
             stubs.insert(entry.key.clone(), stub);
         }
     }
-    Some(Case {
-        name: name.unwrap_or_default(),
-        line: node.position.line,
+    Case {
+        name,
+        line: position.line,
         payload: yaml::entries_to_json(payload),
         stubs,
-        path: path(report, entries, field, playbook),
-        expected: expected(report, entries, field),
-    })
+        path: path(report, entries, &field, playbook),
+        expected: expected(report, entries, &field),
+    }
 }
 
 fn mapping<'n>(report: &mut Report, entries: &'n [Entry], key: &str, field: &str) -> &'n [Entry] {

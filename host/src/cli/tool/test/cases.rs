@@ -8,10 +8,10 @@ use super::http::Exchange;
 use super::postgres::Statement;
 use crate::cli::failure::Failure;
 use crate::cli::files::{self, File};
-use crate::cli::judge::{Expected, expected, text};
+use crate::cli::judge::{self, Expected, Head, expected};
 use crate::cli::tool::project::Project;
 use crate::limits::{self, Setting};
-use crate::yaml::{self, Diagnostics, Entry, Node, Report, Source, find};
+use crate::yaml::{Diagnostics, Entry, Node, Report, find};
 
 /// One call of the tool, and what shall come of it.
 #[derive(Debug)]
@@ -58,77 +58,51 @@ fn default(directory: &Path) -> anyhow::Result<Vec<File>> {
 }
 
 fn parse(file: &File) -> Result<Vec<Case>, Diagnostics> {
-    let mut report = Report::new(&file.name);
-    let source = Source::new(&file.text);
-    let tree = yaml::read(&file.text, &source, &mut report);
-    let cases = tree.map(|tree| cases(&mut report, &tree, &file.name));
-    report.finish(cases)
-}
-
-fn cases(report: &mut Report, tree: &Node, file: &str) -> Vec<Case> {
-    let Some(entries) = report.mapping(tree, "") else {
-        return Vec::new();
-    };
-    report.unknown_fields(entries, &["cases"], "");
-    let Some(list) = find(entries, "cases") else {
-        report
-            .add(tree.position, "there is no `cases`")
-            .hint("begin with `cases:` and a list below it");
-        return Vec::new();
-    };
-    let list = report.list(&list.value, "cases").unwrap_or_default();
-    if list.is_empty() {
-        report.add(tree.position, "there is no case").field("cases");
-    }
-    let mut found: Vec<Case> = Vec::new();
-    for (index, node) in list.iter().enumerate() {
-        let field = format!("cases[{index}]");
-        if let Some(case) = case(report, node, &field, file) {
-            if found.iter().any(|known| known.name == case.name) {
-                let message = format!("another case is called `{}` too", case.name);
-                report
-                    .add(node.position, message)
-                    .field(format!("{field}.name"));
-            }
-            found.push(case);
+    let example = "say what the tool does in it: `name: finds Berlin`";
+    let mut names = Vec::new();
+    judge::read(file, &FIELDS, example, |report, head| {
+        let position = head.position;
+        let name_field = format!("{}.name", head.field);
+        let case = case(report, head, &file.name);
+        if names.contains(&case.name) {
+            let message = format!("another case is called `{}` too", case.name);
+            report.add(position, message).field(name_field);
         }
-    }
-    found
+        names.push(case.name.clone());
+        case
+    })
 }
 
 const FIELDS: [&str; 8] = [
     "name", "config", "args", "http", "postgres", "limits", "result", "error",
 ];
 
-fn case(report: &mut Report, node: &Node, field: &str, file: &str) -> Option<Case> {
-    let entries = report.mapping(node, field)?;
-    report.unknown_fields(entries, &FIELDS, &format!("{field}."));
-    let name = text(report, entries, "name", field);
-    if name.is_none() && find(entries, "name").is_none() {
-        report
-            .add(node.position, "a case needs a `name`")
-            .field(format!("{field}.name"))
-            .hint("say what the tool does in it: `name: finds Berlin`");
-    }
+fn case(report: &mut Report, head: Head<'_>, file: &str) -> Case {
+    let Head {
+        name,
+        position,
+        entries,
+        field,
+    } = head;
     let limits = match find(entries, "limits") {
         Some(entry) => limits::read(report, &entry.value, &format!("{field}.limits")),
         None => Vec::new(),
     };
-    Some(Case {
-        name: name.unwrap_or_default(),
+    Case {
+        name,
         file: file.into(),
-        line: node.position.line,
-        config: object(report, entries, "config", field),
-        args: object(report, entries, "args", field),
+        line: position.line,
+        config: object(report, entries, "config", &field),
+        args: object(report, entries, "args", &field),
         limits,
-        statements: items(report, entries, "postgres", field)
+        statements: items(report, entries, "postgres", &field)
             .filter_map(|(node, field)| Statement::read(report, node, &field))
             .collect(),
-        exchanges: items(report, entries, "http", field)
+        exchanges: items(report, entries, "http", &field)
             .filter_map(|(node, field)| Exchange::read(report, node, &field))
             .collect(),
-        expected: expected(report, entries, field),
-    })
+        expected: expected(report, entries, &field),
+    }
 }
 
 /// An object that may be left out.
