@@ -14,9 +14,9 @@ use super::context::{Context, PlaybookCall};
 use super::given::{Given, add, without};
 use super::lineage;
 use super::retry::{Decision, decide};
-use super::step::{Call, Prepared, prepare, prepare_sink};
+use super::step::{Call, Prepared, kind_of, located, prepare, prepare_sink};
 use crate::capabilities::log::Entry;
-use crate::playbook::{Action, Loop, Step};
+use crate::playbook::{Action, Loop, Playbook, Step};
 use crate::sandbox::{ErrorCategory, StepError, StepOutcome, Usage};
 use crate::template::{self, Scope};
 
@@ -108,32 +108,27 @@ const MAX_ITEMS: usize = 10_000;
 
 /// Refuses a loop over too many items, or over what is no list.
 pub(super) fn items(
+    playbook: &Playbook,
     step: &Step,
-    file: &str,
     each: &Loop,
     value: Value,
 ) -> Result<Vec<Value>, StepError> {
-    let place = format!(
-        "{file}:{}: step `{}`, field `loop.collection`",
-        each.line, step.name
-    );
-    match value {
-        Value::Array(items) if items.len() > MAX_ITEMS => Err(StepError::new(
+    let (category, what) = match value {
+        Value::Array(items) if items.len() <= MAX_ITEMS => return Ok(items),
+        Value::Array(items) => (
             ErrorCategory::Limit,
             format!(
-                "{place}: the list has {} items, more than the {MAX_ITEMS} that a loop may have",
+                "the list has {} items, more than the {MAX_ITEMS} that a loop may have",
                 items.len()
             ),
-        )),
-        Value::Array(items) => Ok(items),
-        other => Err(StepError::new(
+        ),
+        other => (
             ErrorCategory::InvalidInput,
-            format!(
-                "{place}: a loop needs a list, this is {}",
-                super::step::kind_of(&other)
-            ),
-        )),
-    }
+            format!("a loop needs a list, this is {}", kind_of(&other)),
+        ),
+    };
+    let message = located(playbook, step, each.line, Some("loop.collection"), what);
+    Err(StepError::new(category, message))
 }
 
 impl Activity {
@@ -215,10 +210,7 @@ impl Activity {
         add(usage, outcome.usage);
         let playbook = &self.context.plan.playbook;
         given.sink = Some(outcome.result.map_err(|error| StepError {
-            message: format!(
-                "{}:{}: step `{}`, field `sink`: {}",
-                playbook.file, sink.line, step.name, error.message
-            ),
+            message: located(playbook, step, sink.line, Some("sink"), &error.message),
             ..error
         })?);
         Ok(())
@@ -249,8 +241,8 @@ impl Activity {
             };
             let outcome = match prepared {
                 Ok(prepared) => {
-                    args = prepared.args.clone();
-                    self.call(step, prepared, item, done.attempts).await
+                    args = prepared.args;
+                    self.call(step, prepared.call, item, done.attempts).await
                 }
                 Err(error) => without(error),
             };
@@ -283,14 +275,18 @@ impl Activity {
     async fn call(
         &self,
         step: &Step,
-        prepared: Prepared,
+        call: Call,
         item: Option<usize>,
         attempt: u32,
     ) -> StepOutcome {
         let context = &self.context;
-        let (path, version) = match prepared.call {
+        let (path, version, payload) = match call {
             Call::Tool(request) => return context.engine.runner.run(*request).await,
-            Call::Playbook { path, version } => (path, version),
+            Call::Playbook {
+                path,
+                version,
+                payload,
+            } => (path, version, payload),
         };
         let began = Instant::now();
         let below = lineage::below(&context.lineage, &context.plan.playbook.path, &path);
@@ -305,7 +301,7 @@ impl Activity {
                     key: format!("{}/{}/{item}/{attempt}", step.name, self.visit),
                     path,
                     version,
-                    payload: prepared.args.as_object().cloned().unwrap_or_default(),
+                    payload,
                     lineage,
                 };
                 context.calls.call(call).await

@@ -1,6 +1,6 @@
 //! What must hold after a step.
 
-use super::step::template_error;
+use super::step::{located, template_error};
 use crate::playbook::{Playbook, Step};
 use crate::sandbox::{ErrorCategory, StepError};
 use crate::template::Scope;
@@ -12,7 +12,8 @@ use crate::template::Scope;
 pub(super) fn check(playbook: &Playbook, step: &Step, scope: &Scope) -> Result<(), StepError> {
     for (index, assert) in step.asserts.iter().enumerate() {
         let line = assert.condition.line;
-        let fault = |e| template_error(playbook, step, line, &format!("assert[{index}]"), e);
+        let field = format!("assert[{index}]");
+        let fault = |e| template_error(playbook, step, line, &field, e);
         if assert.condition.template.is_true(scope).map_err(fault)? {
             continue;
         }
@@ -30,10 +31,7 @@ pub(super) fn check(playbook: &Playbook, step: &Step, scope: &Scope) -> Result<(
             kind: "assertion".into(),
             ..StepError::new(
                 ErrorCategory::Failed,
-                format!(
-                    "{}:{line}: step `{}`, field `assert[{index}]`: {why}",
-                    playbook.file, step.name
-                ),
+                located(playbook, step, line, Some(&field), why),
             )
         });
     }

@@ -21,7 +21,7 @@ use super::given::{Given, error_value};
 use super::history::{Finally, History, Past};
 use super::limits::{FINALLY_TIME, MAX_STEPS, too_many_steps};
 use super::replay::{self, Difference, Replay};
-use super::step::{prepare, render, template_error};
+use super::step::{located, prepare, render, template_error};
 use super::tokens::Tokens;
 use super::{Engine, Event, Execution, ExecutionLimits, Listener, Plan, StepRecord, merge};
 use crate::capabilities::log::Entry;
@@ -72,17 +72,11 @@ pub(super) async fn run(engine: &Engine, mut execution: Execution) -> Result<Out
         }
         Some(history) => (again, finally) = walk.resume(history).await,
     }
-    match finally {
-        None => {
-            walk.workflow(again).await?;
-            walk.give();
-            walk.finally(None).await?;
-        }
-        Some(past) => {
-            walk.give();
-            walk.finally(Some(past)).await?;
-        }
+    if finally.is_none() {
+        walk.workflow(again).await?;
     }
+    walk.give();
+    walk.finally(finally).await?;
     walk.finish().await
 }
 
@@ -280,13 +274,9 @@ impl Walk {
             return;
         };
         let step = &plan.playbook.steps[index];
-        let message = format!(
-            "{}:{}: step `{}`, field `join`: it waits for all that lead to it, and `{}` did not",
-            plan.playbook.file,
-            step.line,
-            step.name,
-            names(&plan, &missing).join("`, `")
-        );
+        let missing = names(&plan, &missing).join("`, `");
+        let what = format!("it waits for all that lead to it, and `{missing}` did not");
+        let message = located(&plan.playbook, step, step.line, Some("join"), what);
         let error = StepError {
             kind: "join".into(),
             ..StepError::new(ErrorCategory::Failed, message)
@@ -331,8 +321,8 @@ impl Walk {
         let mut started = json!({"tool": action.tool, "task": action.task});
         let work = match &step.each {
             None => {
-                let prepared = prepare(&self.context, step, action, &scope)?;
-                started["args"] = prepared.args.clone();
+                let mut prepared = prepare(&self.context, step, action, &scope)?;
+                started["args"] = prepared.args.take();
                 if let Some(component) = &prepared.component {
                     started["component"] = component.clone();
                 }
@@ -344,7 +334,7 @@ impl Walk {
                 let collection = each.collection.render(&scope);
                 let collection =
                     collection.map_err(|e| template_error(playbook, step, each.line, field, e))?;
-                let items = activity::items(step, &playbook.file, each, collection)?;
+                let items = activity::items(playbook, step, each, collection)?;
                 started["items"] = json!(items.len());
                 Work::Each(items)
             }
@@ -363,13 +353,7 @@ impl Walk {
     async fn resume(&mut self, history: History) -> (Vec<usize>, Option<VecDeque<Past>>) {
         let plan = Arc::clone(&self.context.plan);
         self.check_workload();
-        for past in history.finished {
-            self.pass_on().await;
-            if !self.go_again(&plan, past) {
-                break;
-            }
-        }
-        self.pass_on().await;
+        self.walk_again(history.finished).await;
         let mut started = self.tokens.stop();
         // All of this is stored.
         self.journal = Journal::from(history.next);
@@ -387,6 +371,20 @@ impl Walk {
         let steps = json!({"steps": names(&plan, &started)});
         self.journal.push("execution_resumed", None, steps);
         (started, finally)
+    }
+
+    /// Takes in the steps that have ended before, up to where others run. Returns
+    /// whether the playbook leads that way.
+    async fn walk_again(&mut self, finished: Vec<Past>) -> bool {
+        let plan = Arc::clone(&self.context.plan);
+        for past in finished {
+            self.pass_on().await;
+            if !self.go_again(&plan, past) {
+                return false;
+            }
+        }
+        self.pass_on().await;
+        true
     }
 
     /// Takes in a step that has ended before. Returns whether it could have.
@@ -415,13 +413,9 @@ impl Walk {
 
     async fn replay(&mut self, history: History) {
         let plan = Arc::clone(&self.context.plan);
-        for past in history.finished {
-            self.pass_on().await;
-            if !self.go_again(&plan, past) {
-                return;
-            }
+        if !self.walk_again(history.finished).await {
+            return;
         }
-        self.pass_on().await;
         self.tokens.stop();
         self.give();
         let Some(Finally { failure, finished }) = history.finally else {

@@ -1,6 +1,6 @@
 //! A playbook with what the scheduler derives from it once.
 
-use crate::playbook::{Join, Playbook, Step};
+use crate::playbook::{Join, Playbook, reaches};
 
 /// A playbook and what the scheduler needs to know of its graph.
 pub struct Plan {
@@ -17,11 +17,12 @@ impl Plan {
     /// # Panics
     /// If it has no step `start`, which a checked playbook has.
     pub fn new(playbook: Playbook) -> Self {
-        let next: Vec<Vec<usize>> = playbook.steps.iter().map(successors).collect();
+        let steps = playbook.steps.iter();
+        let next: Vec<Vec<usize>> = steps.map(|step| step.targets().collect()).collect();
         Self {
             start: playbook.step_index("start").expect("checked"),
             graph: Graph {
-                reaches: (0..next.len()).map(|from| reachable(&next, from)).collect(),
+                reaches: reaches(&next),
                 waits: playbook
                     .steps
                     .iter()
@@ -78,25 +79,9 @@ impl Graph {
     }
 }
 
-/// The steps that it can lead to; some more than once.
-fn successors(step: &Step) -> Vec<usize> {
-    step.next.targets().chain(step.on_error.targets()).collect()
-}
-
 fn sources(next: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let of = |step| (0..next.len()).filter(move |&from: &usize| next[from].contains(&step));
     (0..next.len()).map(|step| of(step).collect()).collect()
-}
-
-fn reachable(next: &[Vec<usize>], from: usize) -> Vec<bool> {
-    let mut seen = vec![false; next.len()];
-    let mut todo = next[from].clone();
-    while let Some(step) = todo.pop() {
-        if !std::mem::replace(&mut seen[step], true) {
-            todo.extend(&next[step]);
-        }
-    }
-    seen
 }
 
 #[cfg(test)]
@@ -106,7 +91,7 @@ mod tests {
     fn graph(next: &[&[usize]]) -> Graph {
         let next: Vec<_> = next.iter().map(|n| n.to_vec()).collect();
         Graph {
-            reaches: (0..next.len()).map(|from| reachable(&next, from)).collect(),
+            reaches: reaches(&next),
             waits: vec![true; next.len()],
         }
     }

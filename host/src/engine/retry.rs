@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::given::{error_value, is_final};
-use super::step::template_error;
+use super::step::{located, template_error};
 use crate::playbook::{Condition, Playbook, Retry, Step};
 use crate::sandbox::{ErrorCategory, StepError};
 use crate::template::Scope;
@@ -71,9 +71,12 @@ pub(super) fn decide(
             kind: "retries_exhausted".into(),
             ..StepError::new(
                 ErrorCategory::Failed,
-                format!(
-                    "{}:{}: step `{}`: `retry_when` still holds after {attempt} attempts",
-                    playbook.file, step.line, step.name
+                located(
+                    playbook,
+                    step,
+                    step.line,
+                    None,
+                    format_args!("`retry_when` still holds after {attempt} attempts"),
                 ),
             )
         }),

@@ -1,5 +1,6 @@
 //! From a step of the playbook to what is to be run for it.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -41,7 +42,11 @@ pub(super) struct Prepared {
 
 pub(super) enum Call {
     Tool(Box<StepRequest>),
-    Playbook { path: String, version: Option<i32> },
+    Playbook {
+        path: String,
+        version: Option<i32>,
+        payload: Map<String, Value>,
+    },
 }
 
 /// Renders what the step's action needs.
@@ -97,10 +102,8 @@ pub(super) fn render(
                 .render(scope)
                 .map_err(|e| template_error(playbook, step, step.line, "path", e))?;
             let Value::String(path) = rendered else {
-                let message = format!(
-                    "{}:{}: step `{}`, field `path`: this must be a text, it is {rendered}",
-                    playbook.file, step.line, step.name
-                );
+                let what = format!("this must be a text, it is {rendered}");
+                let message = located(playbook, step, step.line, Some("path"), what);
                 return Err(StepError::new(ErrorCategory::InvalidInput, message));
             };
             What::Playbook {
@@ -156,8 +159,12 @@ pub(super) fn prepare(
             })
         }
         (What::Playbook { path, version }, _) => Ok(Prepared {
+            call: Call::Playbook {
+                path,
+                version,
+                payload: args.as_object().cloned().unwrap_or_default(),
+            },
             args,
-            call: Call::Playbook { path, version },
             component: None,
         }),
         (What::Tool { .. }, None) => unreachable!("only playbooks are called without a tool"),
@@ -365,8 +372,8 @@ impl Place<'_> {
     }
 
     fn message(&self, line: usize, message: &str) -> String {
-        let (file, step) = (&self.context.plan.playbook.file, &self.step.name);
-        format!("{file}:{line}: step `{step}`: {message}")
+        let playbook = &self.context.plan.playbook;
+        located(playbook, self.step, line, None, message)
     }
 }
 
@@ -377,6 +384,21 @@ fn field_at(field: &str, pointer: &str) -> String {
         ("", "") => "the step".into(),
         ("", field) | (field, "") => format!("field `{field}`"),
         (field, below) => format!("field `{field}.{below}`"),
+    }
+}
+
+/// A message with the place that it is about.
+pub(super) fn located(
+    playbook: &Playbook,
+    step: &Step,
+    line: usize,
+    field: Option<&str>,
+    what: impl Display,
+) -> String {
+    let (file, name) = (&playbook.file, &step.name);
+    match field {
+        Some(field) => format!("{file}:{line}: step `{name}`, field `{field}`: {what}"),
+        None => format!("{file}:{line}: step `{name}`: {what}"),
     }
 }
 
@@ -392,10 +414,7 @@ pub(super) fn template_error(
         kind: "template".into(),
         ..StepError::new(
             ErrorCategory::InvalidInput,
-            format!(
-                "{}:{line}: step `{}`, field `{field}`: {error}",
-                playbook.file, step.name
-            ),
+            located(playbook, step, line, Some(field), error),
         )
     }
 }

@@ -1,6 +1,7 @@
 //! What is wrong with the workflow as a whole.
 
 use super::model::{Join, Step};
+use super::reach::reaches;
 use crate::yaml::{Added, Position, Report};
 
 /// Reports steps that no way leads to, circles with no way out, and joins that can't
@@ -41,19 +42,10 @@ struct Flow<'a> {
 
 impl<'a> Flow<'a> {
     fn new(steps: &'a [Step]) -> Self {
-        let reaches = (0..steps.len()).map(|from| {
-            let mut seen = vec![false; steps.len()];
-            let mut open: Vec<usize> = targets(&steps[from]).collect();
-            while let Some(step) = open.pop() {
-                if !std::mem::replace(&mut seen[step], true) {
-                    open.extend(targets(&steps[step]));
-                }
-            }
-            seen
-        });
+        let next: Vec<Vec<usize>> = steps.iter().map(|step| step.targets().collect()).collect();
         Self {
             steps,
-            reaches: reaches.collect(),
+            reaches: reaches(&next),
         }
     }
 
@@ -97,7 +89,7 @@ impl<'a> Flow<'a> {
     fn joins(&self, report: &mut Report) {
         for (index, step) in self.steps.iter().enumerate() {
             let from: Vec<usize> = (0..self.steps.len())
-                .filter(|&from| targets(&self.steps[from]).any(|to| to == index))
+                .filter(|&from| self.steps[from].targets().any(|to| to == index))
                 .collect();
             match step.join {
                 Join::Open => {}
@@ -166,8 +158,4 @@ fn groups(step: &Step) -> impl Iterator<Item = &[usize]> {
     // That it may fail is no way out, but where it then leads may be one.
     let on_error = step.on_error.groups().filter(|group| !group.is_empty());
     step.next.groups().chain(on_error)
-}
-
-fn targets(step: &Step) -> impl Iterator<Item = usize> {
-    step.next.targets().chain(step.on_error.targets())
 }

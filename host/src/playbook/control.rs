@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::model::{Assert, Condition, Join, Loop, Retry};
 use super::read::{RESERVED, Reader, is_identifier};
 use crate::limits::Unit;
-use crate::template::{Template, ValueTemplate};
+use crate::template::ValueTemplate;
 use crate::yaml::{Entry, Kind, Node, find};
 
 const LOOP: [&str; 5] = ["collection", "element", "mode", "concurrency", "on_failure"];
@@ -34,7 +34,7 @@ pub(super) fn each(reader: &mut Reader<'_>, fields: &[Entry]) -> Option<Loop> {
     let entries = reader.report.mapping(&entry.value, "loop")?;
     reader.report.unknown_fields(entries, &LOOP, "loop.");
     let element = reader.required_text(entries, "element", "loop.element", entry.position);
-    let element = element.filter(|name| element_fault(reader, entries, name));
+    let element = element.filter(|name| is_element(reader, entries, name));
     let Some(collection) = find(entries, "collection") else {
         reader
             .report
@@ -82,7 +82,8 @@ pub(super) fn each(reader: &mut Reader<'_>, fields: &[Entry]) -> Option<Loop> {
     })
 }
 
-fn element_fault(reader: &mut Reader<'_>, entries: &[Entry], name: &str) -> bool {
+/// Whether items can have this name; why not is reported.
+fn is_element(reader: &mut Reader<'_>, entries: &[Entry], name: &str) -> bool {
     let fault = if !is_identifier(name) {
         "can't be the name of the item"
     } else if RESERVED.contains(&name) {
@@ -103,16 +104,12 @@ fn element_fault(reader: &mut Reader<'_>, entries: &[Entry], name: &str) -> bool
 
 fn list(reader: &mut Reader<'_>, node: &Node) -> Option<ValueTemplate> {
     let field = "loop.collection";
-    let whole = match &node.kind {
+    let may_be_one = match &node.kind {
         Kind::List(_) => true,
-        Kind::Text(text) => {
-            let template = Template::compile(text);
-            template.is_ok_and(|template| !template.is_dynamic()) || text.contains("{{")
-        }
+        Kind::Text(text) => text.contains("{{"),
         _ => false,
     };
-    let constant = matches!(&node.kind, Kind::Text(text) if !text.contains("{{"));
-    if !whole || constant {
+    if !may_be_one {
         reader
             .report
             .add(

@@ -13,6 +13,7 @@ mod json_schema;
 mod model;
 mod names;
 mod next;
+mod reach;
 mod read;
 mod schema;
 mod sink;
@@ -26,6 +27,7 @@ pub use model::{
     Action, ActionKind, Assert, Branch, Condition, Join, Loop, Next, OnRestart, Output, Playbook,
     Retry, Sink, Step, Var,
 };
+pub use reach::reaches;
 
 use crate::tool::Toolset;
 use crate::yaml;

@@ -183,6 +183,13 @@ pub enum Join {
     Any,
 }
 
+impl Step {
+    /// Every step that it can lead to, after a failure too; some more than once.
+    pub fn targets(&self) -> impl Iterator<Item = usize> {
+        self.next.targets().chain(self.on_error.targets())
+    }
+}
+
 /// A variable that a step sets.
 #[derive(Debug, Clone)]
 pub struct Var {
