@@ -5,7 +5,8 @@ use std::time::Duration;
 use noetl_tests::{Database, Server, server};
 use serde_json::{Value, json};
 
-use crate::control::playbook;
+use crate::executions::{ended, record, start, wait};
+use crate::flow::playbook;
 
 const ADD: &str = r#"
 workload: {a: 0, b: 0, sleep: 0, fail: false}
@@ -205,18 +206,7 @@ async fn who_cancels_the_caller_cancels_the_called() {
         "{sleep: \"{{ workload.sleep }}\"}",
     );
     assert_eq!(server.register(&yaml).await.status, 201);
-    let body = json!({"path": "test/calls-cancel", "payload": {"sleep": 25}});
-    let started = Server::reply(
-        server
-            .builder("POST", "/api/execute")
-            .header("prefer", "respond-async")
-            .json(&body),
-    )
-    .await;
-    let id = started.body["execution_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let id = start(&server, "test/calls-cancel", json!({"sleep": 25})).await;
     while executions_of(&server, "test/calls-slow").await.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -259,26 +249,13 @@ output: {sum: 7}
     );
     let yaml = caller("calls-resumes", "test/calls-resumed", "{}");
     assert_eq!(server.register(&yaml).await.status, 201);
-    let body = json!({"path": "test/calls-resumes"});
-    let started = Server::reply(
-        server
-            .builder("POST", "/api/execute")
-            .header("prefer", "respond-async")
-            .json(&body),
-    )
-    .await;
-    let path = format!(
-        "/api/executions/{}",
-        started.body["execution_id"].as_str().expect("an id")
-    );
+    let id = start(&server, "test/calls-resumes", json!({})).await;
     loop {
         let called = executions_of(&server, "test/calls-resumed").await;
         if let Some(called) = called.first() {
             let id = called["execution_id"].as_str().expect("an id");
-            let record = server
-                .request("GET", &format!("/api/executions/{id}"), None)
-                .await;
-            if record.body["events"].to_string().contains("step_started") {
+            let record = record(&server, id).await;
+            if record["events"].to_string().contains("step_started") {
                 break;
             }
         }
@@ -291,14 +268,8 @@ output: {sum: 7}
         .await
         .expect("a table");
     let server = Server::start_with(store, demo).await;
-    let record = loop {
-        let record = server.request("GET", &path, None).await;
-        if record.body["status"] != "running" {
-            break record;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
-    assert_eq!(record.body["status"], "success", "{:#?}", record.body);
+    let record = wait(&server, &id, ended).await;
+    assert_eq!(record["status"], "success", "{record:#?}");
     let called = executions_of(&server, "test/calls-resumed").await;
     assert_eq!(called.len(), 1, "it was not begun anew: {called:#?}");
     server.stop().await;

@@ -3,12 +3,8 @@
 use noetl_tests::{Database, Reply, Server, server};
 use serde_json::{Value, json};
 
-/// A playbook of this workflow, registered under `test/NAME`.
-pub fn playbook(name: &str, rest: &str) -> String {
-    format!(
-        "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: {name}\n  path: test/{name}\n{rest}"
-    )
-}
+use crate::executions::{ended, record, start, wait};
+use crate::flow::{playbook, steps};
 
 async fn run(server: &Server, name: &str, rest: &str, payload: Value) -> Reply {
     let path = format!("test/{name}");
@@ -16,7 +12,7 @@ async fn run(server: &Server, name: &str, rest: &str, payload: Value) -> Reply {
 }
 
 /// The messages with which a playbook is refused.
-async fn refused(server: &Server, name: &str, rest: &str) -> Vec<String> {
+pub async fn refused(server: &Server, name: &str, rest: &str) -> Vec<String> {
     let reply = server.register(&playbook(name, rest)).await;
     assert_eq!(reply.status, 422, "{reply:#?}");
     let errors = reply.body["errors"].as_array().expect("errors");
@@ -27,9 +23,8 @@ async fn refused(server: &Server, name: &str, rest: &str) -> Vec<String> {
 }
 
 async fn events(server: &Server, id: &Value) -> Vec<Value> {
-    let path = format!("/api/executions/{}", id.as_str().expect("an id"));
-    let record = server.request("GET", &path, None).await;
-    record.body["events"].as_array().expect("events").clone()
+    let record = record(server, id.as_str().expect("an id")).await;
+    record["events"].as_array().expect("events").clone()
 }
 
 const LOOP: &str = r#"
@@ -384,12 +379,7 @@ workflow:
 "#;
     let reply = run(&server, "route", yaml, json!({})).await;
     assert_eq!(reply.status, 200, "{reply:#?}");
-    let ran: Vec<&str> = reply.body["steps"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|s| s["step"].as_str())
-        .collect();
+    let ran = steps(&reply.body);
     assert_eq!(ran.len(), 3, "{ran:?}");
     assert!(!ran.contains(&"never"));
     let reply = run(&server, "route", yaml, json!({"what": "key"})).await;
@@ -535,26 +525,13 @@ async fn a_cancelled_execution_runs_its_finally() {
             .replace("raise RuntimeError(\"finally fails too\")", "return 1"),
     );
     assert_eq!(server.register(&yaml).await.status, 201);
-    let body = json!({"path": "test/finally-cancel", "payload": {"sleep": 25}});
-    let request = server
-        .builder("POST", "/api/execute")
-        .header("prefer", "respond-async")
-        .json(&body);
-    let started = Server::reply(request).await;
-    let id = started.body["execution_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    let path = format!("/api/executions/{id}");
-    loop {
-        let record = server.request("GET", &path, None).await;
-        if record.body["events"].to_string().contains("step_started") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let id = start(&server, "test/finally-cancel", json!({"sleep": 25})).await;
+    wait(&server, &id, |record| {
+        record["events"].to_string().contains("step_started")
+    })
+    .await;
     let cancelled = server
-        .request("POST", &format!("{path}/cancel"), None)
+        .request("POST", &format!("/api/executions/{id}/cancel"), None)
         .await;
     assert_eq!(cancelled.body["status"], "cancelled", "{cancelled:#?}");
     let events = events(&server, &json!(id)).await;
@@ -687,12 +664,7 @@ async fn a_join_waits_for_all_or_for_any() {
     assert_eq!(all.body["result"], json!(["left", "right"]), "{all:#?}");
     let any = run(&server, "join-any", &fan("join: any", both), json!({})).await;
     assert_eq!(any.body["result"], json!([null, "right"]), "{any:#?}");
-    let ran: Vec<&str> = any.body["steps"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|s| s["step"].as_str())
-        .collect();
+    let ran = steps(&any.body);
     assert_eq!(ran, ["right", "meet", "left"]);
 }
 
@@ -796,31 +768,12 @@ workflow:
 "#,
     );
     assert_eq!(server.register(&yaml).await.status, 201);
-    let body = json!({"path": "test/loop-resumed"});
-    let started = Server::reply(
-        server
-            .builder("POST", "/api/execute")
-            .header("prefer", "respond-async")
-            .json(&body),
-    )
+    let id = start(&server, "test/loop-resumed", json!({})).await;
+    wait(&server, &id, |record| {
+        let events = record["events"].to_string();
+        events.matches("item_finished").count() == 4
+    })
     .await;
-    let id = started.body["execution_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    let path = format!("/api/executions/{id}");
-    loop {
-        let record = server.request("GET", &path, None).await;
-        if record.body["events"]
-            .to_string()
-            .matches("item_finished")
-            .count()
-            == 4
-        {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
     let (store, demo) = server.kill().await;
     let mut connection = demo.connect().await;
     sqlx::query("CREATE TABLE go_on ()")
@@ -828,18 +781,8 @@ workflow:
         .await
         .expect("a table");
     let server = Server::start_with(store, demo).await;
-    let record = loop {
-        let record = server.request("GET", &path, None).await;
-        if record.body["status"] != "running" {
-            break record;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    };
-    assert_eq!(
-        record.body["status"], "success",
-        "{:#?}",
-        record.body["error"]
-    );
+    let record = wait(&server, &id, ended).await;
+    assert_eq!(record["status"], "success", "{:#?}", record["error"]);
     let ran: i64 = sqlx::query_scalar("SELECT count(*) FROM ran")
         .fetch_one(&mut connection)
         .await

@@ -17,7 +17,7 @@ fn python(path: &str, code: &str) -> String {
 const QUICK: &str = "def main(n): return {'n': n, 'status': 'done'}";
 const LOOP: &str = "def main(n):\n    while True: pass";
 
-async fn start(server: &Server, path: &str, payload: Value) -> String {
+pub async fn start(server: &Server, path: &str, payload: Value) -> String {
     let request = server
         .builder("POST", "/api/execute")
         .header("prefer", "wait=10, respond-async")
@@ -32,14 +32,14 @@ async fn start(server: &Server, path: &str, payload: Value) -> String {
     id
 }
 
-async fn record(server: &Server, id: &str) -> Value {
+pub async fn record(server: &Server, id: &str) -> Value {
     server
         .request("GET", &format!("/api/executions/{id}"), None)
         .await
         .body
 }
 
-async fn wait(server: &Server, id: &str, until: impl Fn(&Value) -> bool) -> Value {
+pub async fn wait(server: &Server, id: &str, until: impl Fn(&Value) -> bool) -> Value {
     loop {
         let record = record(server, id).await;
         if until(&record) {
@@ -49,7 +49,7 @@ async fn wait(server: &Server, id: &str, until: impl Fn(&Value) -> bool) -> Valu
     }
 }
 
-fn ended(record: &Value) -> bool {
+pub fn ended(record: &Value) -> bool {
     record["status"] != "running"
 }
 

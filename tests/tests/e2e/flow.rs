@@ -3,13 +3,15 @@
 use noetl_tests::server;
 use serde_json::{Value, json};
 
-fn playbook(name: &str, rest: &str) -> String {
+/// A playbook of this workflow, to be registered under `test/NAME`.
+pub fn playbook(name: &str, rest: &str) -> String {
     format!(
         "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: {name}\n  path: test/{name}\n{rest}"
     )
 }
 
-fn steps(body: &Value) -> Vec<&str> {
+/// The steps that ran, in the order in which they ended.
+pub fn steps(body: &Value) -> Vec<&str> {
     body["steps"]
         .as_array()
         .expect("steps")

@@ -3,7 +3,7 @@
 use noetl_tests::{Database, Server, noetl};
 use serde_json::{Value, json};
 
-use crate::control::playbook;
+use crate::flow::playbook;
 
 const WORK: &str = r#"
 workload: {items: [1, 2, 3], fail: false}

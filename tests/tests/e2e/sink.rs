@@ -3,7 +3,8 @@
 use noetl_tests::{Reply, Server, server};
 use serde_json::{Value, json};
 
-use crate::control::playbook;
+use crate::control::refused;
+use crate::flow::playbook;
 
 const SINK: &str = r#"
 workload: {rows: [], table: none}
@@ -134,25 +135,14 @@ async fn what_is_no_row_or_no_table_is_told() {
             "{reply:#?}"
         );
     }
-    let refused = |more: &'static str| {
-        let yaml = playbook("sink", &SINK.replace("MORE", more));
-        let server = &server;
-        async move {
-            let reply = server.register(&yaml).await;
-            assert_eq!(reply.status, 422, "{reply:#?}");
-            reply.body["errors"][0]["message"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        }
+    let told = async |more: &str| {
+        let told = refused(&server, "sink", &SINK.replace("MORE", more)).await;
+        told[0].clone()
     };
+    assert_eq!(told("mode: upsert").await, "`mode: upsert` needs a `key`");
+    assert_eq!(told("key: id").await, "`key` is for `mode: upsert`");
     assert_eq!(
-        refused("mode: upsert").await,
-        "`mode: upsert` needs a `key`"
-    );
-    assert_eq!(refused("key: id").await, "`key` is for `mode: upsert`");
-    assert_eq!(
-        refused("mode: replace").await,
+        told("mode: replace").await,
         "this must be `insert` or `upsert`"
     );
 }

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Map, Number, Value, json};
 
+use crate::flow::playbook;
+
 /// Executions, and values in each.
 const CASES: u32 = 24;
 const VALUES: usize = 60;
@@ -38,12 +40,6 @@ workflow:
           return {'json': row['j'], 'jsonb': row['b'], 'equal': sent == row['j']}
     args: {sent: '{{ workload.values }}', row: '{{ vars.row }}'}
 ";
-
-fn playbook(name: &str, rest: &str) -> String {
-    format!(
-        "apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {{name: {name}, path: test/{name}}}\n{rest}"
-    )
-}
 
 /// Quotes, braces, escapes and everything else but NUL, which jsonb can't hold.
 fn text() -> impl Strategy<Value = String> {
