@@ -4,6 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 use noetl_fuzz::playbook::{Next, parse};
 use noetl_fuzz::tool::Toolset;
+use noetl_fuzz::visible::is_hidden;
+use noetl_fuzz::yaml;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else {
@@ -36,6 +38,12 @@ fuzz_target!(|data: &[u8]| {
                 assert!(found.column >= 1, "{found}");
                 assert!(!found.message.is_empty());
             }
+            let drawn = diagnostics.drawn(text, false);
+            assert!(drawn.lines().all(|line| !line.chars().any(is_hidden)));
         }
+    }
+    if let Ok(formatted) = yaml::format("fuzz.yaml", text) {
+        let again = yaml::format("fuzz.yaml", &formatted).expect("it was formatted");
+        assert_eq!(again, formatted);
     }
 });

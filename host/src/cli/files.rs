@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 
-/// A playbook's text and the name that messages give it.
+/// A playbook's text, and the name that messages give it: of its path what is Unicode.
 #[derive(Debug)]
 pub struct File {
+    pub path: PathBuf,
     pub name: String,
     pub text: String,
 }
@@ -21,6 +22,7 @@ pub fn read(path: &Path) -> anyhow::Result<File> {
             .hint("name a playbook's YAML file")
     })?;
     Ok(File {
+        path: path.to_owned(),
         name: path.display().to_string(),
         text,
     })

@@ -37,7 +37,7 @@ impl Fmt {
                     code = ExitCode::FAILURE;
                 }
                 Ok(text) => {
-                    std::fs::write(&file.name, text).map_err(|error| {
+                    std::fs::write(&file.path, text).map_err(|error| {
                         Failure::new(format!("cannot write {}: {error}", file.name))
                     })?;
                     terminal::out(&format!("{}: formatted", file.name));

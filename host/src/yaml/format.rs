@@ -1,7 +1,7 @@
 //! One form for YAML files, whoever wrote them.
 
 use pretty_yaml::config::{FormatOptions, LineBreak};
-use yaml_parser::SyntaxKind;
+use yaml_parser::{SyntaxKind, SyntaxNode, SyntaxToken};
 
 use super::diagnostic::Diagnostics;
 use super::report::Report;
@@ -28,6 +28,9 @@ pub enum FormatError {
 /// Longer flow lists and mappings are broken into lines.
 const WIDTH: usize = 140;
 
+/// A character of Unicode's private use area. A text that has it is not marked with it.
+const MARK: char = '\u{e000}';
+
 /// Formats a YAML file. The values in it, their order, and the comments stay what they
 /// are; `file` is its name, for messages.
 ///
@@ -35,16 +38,53 @@ const WIDTH: usize = 140;
 /// It is no YAML, or would not mean the same.
 pub fn format(file: &str, text: &str) -> Result<String, FormatError> {
     let before = tree(file, text)?;
-    let formatted = pretty_yaml::format_text(text, &options(text)).map_err(unread)?;
+    let syntax = yaml_parser::parse(text).map_err(unread)?;
+    let formatted = match text.contains(MARK) {
+        true => print(text)?,
+        false => print(&marked(text, &syntax))?.replace(MARK, ""),
+    };
     // No formatter is trusted with what somebody else will run.
     let after = tree(file, &formatted)?;
     if let Some(position) = difference(&before, &after) {
         return Err(FormatError::Value(position));
     }
-    match comments(text)? == comments(&formatted)? {
+    let formatted_syntax = yaml_parser::parse(&formatted).map_err(unread)?;
+    match comments(&syntax) == comments(&formatted_syntax) {
         true => Ok(formatted),
         false => Err(FormatError::Comments),
     }
+}
+
+fn print(text: &str) -> Result<String, FormatError> {
+    pretty_yaml::format_text(text, &options(text)).map_err(unread)
+}
+
+/// The text with a mark in the lines of block scalars that hold nothing but blanks, as
+/// editors leave them in code. The formatter would empty them, but they belong to the
+/// value as far as they are longer than its indentation.
+fn marked(text: &str, syntax: &SyntaxNode) -> String {
+    let mut marked = String::with_capacity(text.len());
+    let mut done = 0;
+    for token in tokens(syntax, SyntaxKind::BLOCK_SCALAR_TEXT) {
+        let mut at = usize::from(token.text_range().start());
+        let mut indentation = None;
+        for line in token.text().split_inclusive('\n') {
+            let content = line.trim_end_matches(['\r', '\n']);
+            let blanks = content.len() - content.trim_start_matches(' ').len();
+            if !content.trim().is_empty() {
+                indentation.get_or_insert(blanks);
+            } else if indentation
+                .is_some_and(|indentation| blanks >= indentation && content.len() > indentation)
+            {
+                marked.push_str(&text[done..at + content.len()]);
+                marked.push(MARK);
+                done = at + content.len();
+            }
+            at += line.len();
+        }
+    }
+    marked.push_str(&text[done..]);
+    marked
 }
 
 fn options(text: &str) -> FormatOptions {
@@ -91,13 +131,16 @@ fn difference(before: &Node, after: &Node) -> Option<Position> {
 }
 
 /// The comments, in their order.
-fn comments(text: &str) -> Result<Vec<String>, FormatError> {
-    let tree = yaml_parser::parse(text).map_err(unread)?;
-    let tokens = tree.descendants_with_tokens();
+fn comments(syntax: &SyntaxNode) -> Vec<String> {
+    tokens(syntax, SyntaxKind::COMMENT)
+        .map(|token| token.text().trim_end().to_owned())
+        .collect()
+}
+
+fn tokens(syntax: &SyntaxNode, kind: SyntaxKind) -> impl Iterator<Item = SyntaxToken> {
+    let tokens = syntax.descendants_with_tokens();
     let tokens = tokens.filter_map(|element| element.into_token());
-    let comments = tokens.filter(|token| token.kind() == SyntaxKind::COMMENT);
-    let comments = comments.map(|token| token.text().trim_end().to_owned());
-    Ok(comments.collect())
+    tokens.filter(move |token| token.kind() == kind)
 }
 
 fn unread(error: impl std::fmt::Display) -> FormatError {
@@ -152,6 +195,26 @@ text: >-
   folded
 
   more
+";
+        assert_eq!(formatted(text), expected);
+        assert_eq!(formatted(expected), expected);
+    }
+
+    #[test]
+    fn blanks_in_lines_of_code_that_are_empty_otherwise_stay() {
+        let text = "\
+w:
+- code: |
+      def main():
+          \n          return 1
+      \t\n   \n  b: 1
+";
+        let expected = "\
+w:
+  - code: |
+      def main():
+          \n          return 1
+      \t\n\n    b: 1
 ";
         assert_eq!(formatted(text), expected);
         assert_eq!(formatted(expected), expected);

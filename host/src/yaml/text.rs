@@ -24,6 +24,8 @@ pub(crate) enum Style {
 
 impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
+        // The parser does not count a byte order mark as a column.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Source {
             lines: text.lines().collect(),
         }
@@ -64,26 +66,36 @@ impl<'a> Source<'a> {
     /// The position in the file of a byte offset in a scalar's content.
     pub(crate) fn locate(&self, position: Position, content: &str, offset: usize) -> Position {
         let before = content.get(..offset).unwrap_or(content);
-        let line_offset = before.matches('\n').count();
-        let column = before
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .count();
         match self.header(position) {
             Some((header, '|')) => Position {
-                line: header + 1 + line_offset,
-                column: position.column + column,
+                line: header + 1 + before.matches('\n').count(),
+                column: position.column + before.chars().rev().take_while(|c| *c != '\n').count(),
             },
-            None if line_offset == 0 => Position {
-                line: position.line,
-                column: position.column
-                    + usize::from(self.rest(position).starts_with(['"', '\'']))
-                    + column,
-            },
-            _ => position,
+            Some(_) => position,
+            None => self.inline(position, before).unwrap_or(position),
         }
+    }
+
+    /// Where a quoted or plain scalar goes on after the part `before` of its content,
+    /// if that is in the line in which it begins.
+    fn inline(&self, position: Position, before: &str) -> Option<Position> {
+        let rest = self.rest(position);
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let mut written = rest.chars();
+        let mut column = position.column;
+        if quote.is_some() {
+            written.next();
+            column += 1;
+        }
+        for _ in before.chars() {
+            let length = length(quote, written.as_str());
+            written.nth(length - 1)?;
+            column += length;
+        }
+        Some(Position {
+            line: position.line,
+            column,
+        })
     }
 
     /// For a block scalar the line of its indicator, and that indicator. The
@@ -106,5 +118,54 @@ impl<'a> Source<'a> {
             Some(c @ ('|' | '>')) => Some((number, c)),
             _ => None,
         }
+    }
+}
+
+/// In how many characters the next character of a scalar's content is written.
+fn length(quote: Option<char>, written: &str) -> usize {
+    let mut chars = written.chars();
+    match (quote, chars.next(), chars.next()) {
+        (Some('\''), Some('\''), Some('\'')) => 2,
+        (Some('"'), Some('\\'), Some('x')) => 4,
+        (Some('"'), Some('\\'), Some('u')) => 6,
+        (Some('"'), Some('\\'), Some('U')) => 10,
+        (Some('"'), Some('\\'), Some(_)) => 2,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands in the file at the place of `part` of the content of the scalar that
+    /// begins in line 1, column 4.
+    fn found(text: &str, content: &str, part: &str) -> String {
+        let source = Source::new(text);
+        let position = Position { line: 1, column: 4 };
+        let at = source.locate(position, content, content.find(part).expect("it is in it"));
+        source.rest(at).to_owned()
+    }
+
+    #[test]
+    fn what_is_written_in_several_characters_is_one_of_the_content() {
+        for (text, content) in [
+            ("a: é x!", "é x!"),
+            ("a: \"é x!\"", "é x!"),
+            (r#"a: "\t\\\" x!""#, "\t\\\" x!"),
+            (r#"a: "\x41\u00e9\U0001f600 x!""#, "Aé😀 x!"),
+            (r#"a: "one\ntwo x!""#, "one\ntwo x!"),
+            ("a: 'it''s ''x!'", "it's 'x!"),
+            ("\u{feff}a: 'x!'", "x!"),
+        ] {
+            let found = found(text, content, "x!");
+            assert!(found.starts_with("x!"), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_first_line_is_where_the_scalar_begins() {
+        assert_eq!(found("a: \"one\n  x!\"", "one x!", "x!"), "\"one");
+        assert_eq!(found("a: one\n  x!", "one x!", "x!"), "one");
     }
 }

@@ -215,7 +215,9 @@ fn failure(source: &Source<'_>, position: Position, message: &str) -> Failure {
         message: readable(message),
         hint: match braces {
             true => "put the expression in quotes: `\"{{ … }}\"`".to_owned(),
-            false if line.contains('\t') => "indent with blanks, not with tabs".to_owned(),
+            false if line.contains('\t') || message.contains("found a tab") => {
+                "indent with blanks, not with tabs".to_owned()
+            }
             false => String::new(),
         },
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use crate::playbook::{Action, ActionKind, Condition, Join, Next, Playbook, Step};
-use crate::visible::brief;
+use crate::visible::{brief, visible};
 
 /// More of a condition does not fit beside an arrow.
 const MAX_LABEL: usize = 80;
@@ -167,10 +167,11 @@ fn expression(source: &str) -> String {
     }
 }
 
-/// A text that means nothing to Mermaid: neither its syntax, nor Markdown, nor HTML.
+/// A text that means nothing to Mermaid: neither its syntax, nor Markdown, nor HTML; and
+/// that does not turn the direction of writing.
 fn label(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let text = brief(&words.join(" "), MAX_LABEL);
+    let text = brief(&visible(&words.join(" ")), MAX_LABEL);
     let mut label = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -283,8 +284,8 @@ flowchart TD
     #[test]
     fn a_label_is_nothing_but_text() {
         assert_eq!(
-            label("\"]\n%%{init: {}}%% <b>`x`\u{1b}#35;"),
-            "#34;#93; #37;#37;#123;init#58; #123;#125;#125;#37;#37; #60;b#62;#96;x#96;#27;#35;35#59;"
+            label("\"]\n%%{init: {}}%% <b>`x`\u{202e}#35;"),
+            "#34;#93; #37;#37;#123;init#58; #123;#125;#125;#37;#37; #60;b#62;#96;x#96;#92;u#123;202e#125;#35;35#59;"
         );
         assert_eq!(label("1. - größe.x"), "1#46; #45; größe.x");
         assert!(label(&"x".repeat(500)).len() < 100);

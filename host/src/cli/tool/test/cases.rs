@@ -138,6 +138,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<Case>, String> {
         let file = File {
+            path: "cases.yaml".into(),
             name: "cases.yaml".into(),
             text: text.into(),
         };
