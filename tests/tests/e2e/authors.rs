@@ -247,6 +247,28 @@ async fn fmt_changes_the_form_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn fmt_writes_the_file_that_it_read_and_keeps_blanks_in_code() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let place = Place::new();
+    let code = "\n      def main(rows):\n          \n          return";
+    let untidy = ORDERS
+        .replace("\n      def main(rows):\n          return", code)
+        .replace("tool:", "tool:  ");
+    let file = place.0.path().join(OsStr::from_bytes(b"orders\xff.yaml"));
+    std::fs::write(&file, &untidy).expect("it can be written");
+    let (code, out, error) = told(&["fmt"], &file).await;
+    assert_eq!((code, error.as_str()), (0, ""), "{out}");
+    let tidy = untidy
+        .replace("tool:  ", "tool: ")
+        .replace("fetch             #", "fetch #");
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), tidy);
+    let files = std::fs::read_dir(place.0.path()).expect("it is there");
+    assert_eq!(files.count(), 1);
+}
+
+#[tokio::test]
 async fn every_playbook_here_can_be_formatted() {
     let place = Place::new();
     let copy = |from: &Path| {
