@@ -13,6 +13,7 @@ pub mod capabilities;
 pub mod cli;
 pub mod engine;
 pub mod grants;
+pub mod integers;
 pub mod limits;
 pub mod metrics;
 pub mod playbook;

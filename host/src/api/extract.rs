@@ -3,10 +3,13 @@
 use axum::body::Bytes;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::answer::Problem;
+use crate::integers::too_long;
+use crate::visible::brief;
 
 /// A JSON body.
 pub(super) struct Json<T>(pub(super) T);
@@ -24,10 +27,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        axum::Json::from_request(request, state)
+        let (parts, body) = request.into_parts();
+        let bytes = bytes(Request::from_parts(parts.clone(), body), state).await?;
+        let request = Request::from_parts(parts, bytes.clone().into());
+        let axum::Json(body) = axum::Json::from_request(request, state)
             .await
-            .map(|axum::Json(body)| Self(body))
-            .map_err(|e: JsonRejection| Problem::unreadable(e.status(), e.body_text()))
+            .map_err(unreadable)?;
+        exact(&bytes)?;
+        Ok(Self(body))
     }
 }
 
@@ -50,15 +57,37 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|e| Problem::unreadable(e.status(), e.body_text()))?;
-        if body.is_empty() {
+        let bytes = bytes(request, state).await?;
+        if bytes.is_empty() {
             return Ok(Self(None));
         }
-        axum::Json::from_bytes(&body)
-            .map(|axum::Json(body)| Self(body))
-            .map_err(|e: JsonRejection| Problem::unreadable(e.status(), e.body_text()))
+        let axum::Json(body) = axum::Json::from_bytes(&bytes).map_err(unreadable)?;
+        exact(&bytes)?;
+        Ok(Self(body))
+    }
+}
+
+async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|e| Problem::unreadable(e.status(), e.body_text()))
+}
+
+fn unreadable(rejection: JsonRejection) -> Problem {
+    Problem::unreadable(rejection.status(), rejection.body_text())
+}
+
+/// Refuses JSON whose numbers would be read as others.
+fn exact(json: &[u8]) -> Result<(), Box<Problem>> {
+    match std::str::from_utf8(json).ok().and_then(too_long) {
+        None => Ok(()),
+        Some(integer) => Err(Box::new(Problem::unreadable(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!(
+                "the integer {} has more than 64 bits: send it as a string",
+                brief(integer, 40)
+            ),
+        ))),
     }
 }
 

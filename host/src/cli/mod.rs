@@ -32,6 +32,7 @@ mod playbook;
 mod register;
 mod replay;
 mod rotate_key;
+mod sandbox;
 mod schema;
 mod serve;
 mod sse;

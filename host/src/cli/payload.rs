@@ -6,6 +6,8 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
+use crate::integers::too_long;
+use crate::visible::brief;
 
 /// Where the payload comes from.
 #[derive(Debug, Args)]
@@ -54,7 +56,10 @@ fn text(source: &str) -> anyhow::Result<String> {
 
 fn parse(text: &str) -> anyhow::Result<Map<String, Value>> {
     match serde_json::from_str(text) {
-        Ok(Value::Object(payload)) => Ok(payload),
+        Ok(Value::Object(payload)) => {
+            exact(text, "the payload")?;
+            Ok(payload)
+        }
         Ok(other) => Err(
             Failure::usage(format!("the payload is {other}, not a JSON object"))
                 .hint("write it as '{\"name\": \"value\"}'")
@@ -66,6 +71,18 @@ fn parse(text: &str) -> anyhow::Result<Map<String, Value>> {
     }
 }
 
+/// Refuses JSON whose numbers would be read as others.
+fn exact(json: &str, what: &str) -> anyhow::Result<()> {
+    let refused = |integer| {
+        let integer = brief(integer, 40);
+        let why = format!("{what} has the integer {integer}, which is more than 64 bits");
+        Failure::usage(why)
+            .hint("write it as a string: \"…\"")
+            .into()
+    };
+    too_long(json).map_or(Ok(()), |integer| Err(refused(integer)))
+}
+
 /// Carries out `a.b=value`.
 fn assign(payload: &mut Map<String, Value>, assignment: &str) -> anyhow::Result<()> {
     let malformed = || {
@@ -73,7 +90,13 @@ fn assign(payload: &mut Map<String, Value>, assignment: &str) -> anyhow::Result<
             .hint("write it as --set name=value, or --set outer.inner=value")
     };
     let (key, text) = assignment.split_once('=').ok_or_else(malformed)?;
-    let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_string()));
+    let value = match serde_json::from_str(text) {
+        Ok(value) => {
+            exact(text, &format!("--set {}", brief(assignment, 80)))?;
+            value
+        }
+        Err(_) => Value::String(text.to_string()),
+    };
     let mut names: Vec<&str> = key.split('.').collect();
     if names.iter().any(|name| name.is_empty()) {
         return Err(malformed().into());
@@ -156,6 +179,8 @@ mod tests {
             (None, "novalue"),
             (None, "=1"),
             (None, "a..b=1"),
+            (Some(r#"{"n": 18446744073709551616}"#), ""),
+            (None, "n=18446744073709551616"),
         ] {
             let set: Vec<&str> = [set].into_iter().filter(|set| !set.is_empty()).collect();
             assert!(read(payload, &set).is_err(), "{payload:?} {set:?}");

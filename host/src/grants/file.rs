@@ -28,8 +28,7 @@ fn tenants(tree: &Node, report: &mut Report) -> Option<BTreeMap<String, Arc<Gran
     report.unknown_fields(top, &["tenants"], "");
     let Some(tenants) = find(top, "tenants") else {
         report
-            .add(tree.position, "`tenants` is missing")
-            .field("tenants")
+            .missing(tree.position, "tenants", "tenants")
             .hint("write `tenants:` and below it, indented, `default:`");
         return None;
     };

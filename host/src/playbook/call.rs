@@ -16,8 +16,7 @@ pub(super) fn call(
     let Some(path) = find(fields, "path") else {
         reader
             .report
-            .add(tool, "`path` is missing")
-            .field(field)
+            .missing(tool, "path", field)
             .hint("name the playbook: `path: examples/hello`");
         return None;
     };

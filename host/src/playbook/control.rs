@@ -38,8 +38,7 @@ pub(super) fn each(reader: &mut Reader<'_>, fields: &[Entry]) -> Option<Loop> {
     let Some(collection) = find(entries, "collection") else {
         reader
             .report
-            .add(entry.position, "`collection` is missing")
-            .field("loop.collection")
+            .missing(entry.position, "collection", "loop.collection")
             .hint("name the list: `collection: \"{{ workload.items }}\"`");
         return None;
     };
@@ -219,8 +218,7 @@ pub(super) fn asserts(reader: &mut Reader<'_>, fields: &[Entry], locals: &[&str]
         let Some(that) = find(entries, "that") else {
             reader
                 .report
-                .add(item.position, "`that` is missing")
-                .field(format!("{prefix}that"))
+                .missing(item.position, "that", format!("{prefix}that"))
                 .hint("write `that: \"{{ … }}\"`, the condition");
             continue;
         };

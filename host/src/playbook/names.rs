@@ -1,6 +1,6 @@
 //! Whether the names that templates read exist.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::read::is_identifier;
 use super::unsupported::{self, Place};
@@ -23,6 +23,7 @@ pub(super) fn check(
     workload: Option<&[&str]>,
     variables: &HashSet<&str>,
     steps: &[String],
+    elements: &HashMap<String, String>,
     source: &Source<'_>,
     report: &mut Report,
 ) {
@@ -33,7 +34,11 @@ pub(super) fn check(
                 return;
             }
             let locals = &used.locals;
-            let told = fault(reference, locals, workload, variables, steps)
+            let step = used.step.as_ref();
+            let step = step.filter(|_| !used.field.starts_with("loop."));
+            let element = step.and_then(|step| elements.get(step));
+            let told = item(reference, locals, element)
+                .or_else(|| fault(reference, locals, workload, variables, steps))
                 .or_else(|| below(reference, used, steps));
             if let Some((message, hint)) = told {
                 let at = source.locate(used.position, &used.content, reference.offset);
@@ -42,6 +47,22 @@ pub(super) fn check(
         }
     }
     report.about(None);
+}
+
+/// Whether an item of the step's loop is meant where the step is over.
+fn item(
+    reference: &Reference,
+    locals: &[String],
+    element: Option<&String>,
+) -> Option<(String, String)> {
+    let root = &reference.root;
+    let is_item = root == "loop" || Some(root) == element;
+    (element.is_some() && is_item && !locals.contains(root)).then(|| {
+        (
+            format!("`{root}` is only there for each item, and this is about the whole loop"),
+            "what the items gave is the list `result.data`, in their order".to_owned(),
+        )
+    })
 }
 
 fn fault(

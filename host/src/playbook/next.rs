@@ -180,8 +180,7 @@ fn branch(
         None => {
             reader
                 .report
-                .add(item.position, "`then` is missing")
-                .field(field)
+                .missing(item.position, "then", field)
                 .hint("write `then:` and below it `- step: …`");
             return None;
         }

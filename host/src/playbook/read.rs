@@ -1,6 +1,6 @@
 //! The tree as a playbook.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Map;
 
@@ -57,6 +57,8 @@ pub(super) struct Reader<'a> {
     pub handles_errors: bool,
     /// Something is wrong with where steps lead.
     pub broken_flow: bool,
+    /// What the steps with a `loop` call an item.
+    elements: HashMap<String, String>,
     tasks: Vec<(String, Option<Body>)>,
 }
 
@@ -76,6 +78,7 @@ pub(super) fn playbook(
         path: String::new(),
         handles_errors: false,
         broken_flow: false,
+        elements: HashMap::new(),
         tasks: Vec::new(),
     };
     reader.playbook(tree)
@@ -130,6 +133,7 @@ impl Reader<'_> {
             keys.as_deref(),
             &variables,
             &self.steps,
+            &self.elements,
             self.source,
             self.report,
         );
@@ -366,7 +370,10 @@ impl Reader<'_> {
         let description = self.description(fields, "");
         let each = control::each(self, fields);
         let locals: Vec<&str> = match &each {
-            Some(each) => vec!["loop", &each.element],
+            Some(each) => {
+                self.elements.insert(name.clone(), each.element.clone());
+                vec!["loop", &each.element]
+            }
             None => Vec::new(),
         };
         let body = tool::body(self, fields, "", false, position, &locals);
@@ -635,9 +642,7 @@ impl Reader<'_> {
         let position = fields
             .first()
             .map_or(Position { line: 1, column: 1 }, |entry| entry.position);
-        self.report
-            .add(position, format!("`{key}` is missing"))
-            .field(format!("{prefix}{key}"))
+        self.report.missing(position, key, format!("{prefix}{key}"))
     }
 
     /// A text that must be there and must not be empty or a template.
@@ -651,8 +656,7 @@ impl Reader<'_> {
         match find(fields, key).map(|entry| &entry.value) {
             None => {
                 self.report
-                    .add(position, format!("`{key}` is missing"))
-                    .field(field)
+                    .missing(position, key, field)
                     .hint(format!("write `{key}: …`"));
                 None
             }

@@ -216,8 +216,12 @@ pub(super) fn body(
                     .report
                     .add(tool.value.position, missing.to_string())
                     .field(format!("{prefix}tool"));
-                if matches!(missing, Missing::Tool(_)) {
-                    added.suggest(name, known.iter().map(String::as_str));
+                let known = || known.iter().map(String::as_str);
+                let is_near = crate::template::nearest(name, known()).is_some();
+                if !is_near && reader.tools.names().next().is_none() {
+                    added.hint(NO_COMPONENTS);
+                } else if matches!(missing, Missing::Tool(_)) {
+                    added.suggest(name, known());
                 }
                 None
             }
@@ -225,6 +229,9 @@ pub(super) fn body(
     };
     body.filter(|_| reader.report.count() == before)
 }
+
+/// A server has components. Where there are none, the tool may well exist.
+const NO_COMPONENTS: &str = "no tool's component was found here: build them with 'make guests', or name their directory with --components";
 
 /// Tools whose fields are the language's own.
 const LANGUAGE: [&str; 4] = ["python", "postgres", "playbook", "workbook"];
@@ -270,8 +277,7 @@ fn missing(
         None if is_task => {
             reader
                 .report
-                .add(position, "`tool` is missing")
-                .field(format!("{prefix}tool"))
+                .missing(position, "tool", format!("{prefix}tool"))
                 .hint("add `tool: python` or `tool: postgres`");
         }
         None => reader.report.unknown_fields(fields, own, prefix),
@@ -367,8 +373,7 @@ pub(super) fn credential(
     let Some(auth) = find(fields, "auth") else {
         reader
             .report
-            .add(tool, "`auth` is missing")
-            .field(&field)
+            .missing(tool, "auth", &field)
             .hint("name the credential: `auth: my_alias`");
         return None;
     };
@@ -495,8 +500,7 @@ fn block<'n>(
         None => {
             reader
                 .report
-                .add(tool, format!("`{key}` is missing"))
-                .field(field)
+                .missing(tool, key, field)
                 .hint(format!("write `{key}: |` and the text below it, indented"));
             None
         }

@@ -21,6 +21,17 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
+impl Diagnostic {
+    /// Whether it says that the key is missing.
+    pub(crate) fn is_missing(&self, key: &str) -> bool {
+        self.message == missing(key)
+    }
+}
+
+pub(super) fn missing(key: &str) -> String {
+    format!("`{key}` is missing")
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;

@@ -1,4 +1,4 @@
-use super::diagnostic::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics, missing};
 use super::tree::{Entry, Kind, Node, Position};
 use crate::visible::cut;
 
@@ -99,6 +99,16 @@ impl Report {
             diagnostic: &mut self.found[index],
             full,
         }
+    }
+
+    /// Says that a key is missing.
+    pub(crate) fn missing(
+        &mut self,
+        position: Position,
+        key: &str,
+        field: impl Into<String>,
+    ) -> Added<'_> {
+        self.add(position, missing(key)).field(field)
     }
 
     /// The entries of what must be a mapping.

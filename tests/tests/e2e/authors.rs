@@ -155,6 +155,19 @@ async fn validate_has_a_form_for_tools_and_one_for_programs() {
 }
 
 #[tokio::test]
+async fn without_components_validate_says_that_it_found_none() {
+    let place = Place::new();
+    let file = place.write("orders.yaml", ORDERS);
+    let nowhere = place.0.path().join("none");
+    let nowhere = nowhere.to_str().expect("text");
+    let (code, _, error) = told(&["validate", "--components", nowhere], &file).await;
+    assert_eq!(code, 1);
+    assert!(error.contains("there is no tool `transform`"), "{error}");
+    let hint = "no tool's component was found here: build them with 'make guests'";
+    assert!(error.contains(hint), "{error}");
+}
+
+#[tokio::test]
 async fn what_a_server_refuses_is_drawn_the_same() {
     let server = server().await;
     let place = Place::new();
@@ -197,7 +210,7 @@ flowchart TD
         "result.data == '\\\"| s4\\nclick s0 call x()\\n%%{init: {}}%%<script>'",
     );
     let file = place.write("hostile.yaml", &hostile);
-    let (code, out, error) = told(&["graph", "--format", "mermaid"], &file).await;
+    let (code, out, error) = told(&["graph"], &file).await;
     assert_eq!(code, 0, "{error}");
     assert_eq!(out.lines().count(), expected.lines().count(), "{out}");
     assert!(!out.contains("%%") && !out.contains("<script"), "{out}");
@@ -261,7 +274,7 @@ async fn fmt_writes_the_file_that_it_read_and_keeps_blanks_in_code() {
     let (code, out, error) = told(&["fmt"], &file).await;
     assert_eq!((code, error.as_str()), (0, ""), "{out}");
     let tidy = untidy
-        .replace("tool:  ", "tool: ")
+        .replace("tool:   ", "tool: ")
         .replace("fetch             #", "fetch #");
     assert_eq!(std::fs::read_to_string(&file).expect("it is there"), tidy);
     let files = std::fs::read_dir(place.0.path()).expect("it is there");

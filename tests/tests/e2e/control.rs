@@ -195,6 +195,15 @@ async fn a_loop_over_something_else_fails() {
     assert!(told[0].contains("a loop needs a list"), "{told:?}");
     let told = refused(&server, "loop-mode", &LOOP.replace("MODE", "mode: paralel")).await;
     assert!(told[0].contains("`sequential` or `parallel`"), "{told:?}");
+
+    // What follows the tool is about all items.
+    let yaml = LOOP.replace("MODE", "mode: parallel");
+    for (wrong, name) in [("item.id", "item"), ("loop.index", "loop")] {
+        let yaml = yaml.replace("done: \"{{ result.data", &format!("done: \"{{{{ {wrong}"));
+        let told = refused(&server, "loop-item-after", &yaml).await;
+        let message = format!("`{name}` is only there for each item");
+        assert!(told[0].starts_with(&message), "{told:?}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod mermaid;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::components::ComponentsOption;
 use super::{files, mistakes, terminal};
@@ -15,22 +15,12 @@ use super::{files, mistakes, terminal};
 pub struct Graph {
     /// The playbook's YAML file
     file: PathBuf,
-    /// What to write
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
     #[command(flatten)]
     components: ComponentsOption,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Format {
-    /// A flowchart for Mermaid, which Markdown of many sites shows as a drawing
-    #[default]
-    Mermaid,
-}
-
 impl Graph {
-    /// Prints the drawing.
+    /// Prints a flowchart for Mermaid, which Markdown of many sites shows as a drawing.
     ///
     /// # Errors
     /// The file can't be read or has mistakes, or a tool's component can't be used.
@@ -39,10 +29,7 @@ impl Graph {
         let file = files::read(&self.file)?;
         let playbook = crate::playbook::parse(&file.name, &file.text, &tools)
             .map_err(|diagnostics| mistakes::failure(&file, &diagnostics))?;
-        let drawing = match self.format {
-            Format::Mermaid => mermaid::flowchart(&playbook),
-        };
-        terminal::out(&drawing);
+        terminal::out(&mermaid::flowchart(&playbook));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::cases::{Case, Stub};
 use crate::cli::cache::CacheOption;
-use crate::cli::tool::sandbox::Sandbox;
+use crate::cli::sandbox::Sandbox;
 use crate::engine::{
     Engine, Execution, ExecutionLimits, Lineage, Outcome, Plan, PlaybookCall, Playbooks, Recorder,
     Tools,

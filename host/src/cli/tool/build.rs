@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::language;
 use super::project::Project;
-use super::sandbox::{Sandbox, TOOL};
 use super::target::{self, Component, Finding};
 use crate::cli::cache::CacheOption;
 use crate::cli::failure::Failure;
+use crate::cli::sandbox::{Sandbox, TOOL};
 use crate::cli::terminal;
 use crate::tool::{Manifest, Schemas};
 

@@ -8,10 +8,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::project::Project;
-use super::sandbox::{Sandbox, TOOL};
 use super::target::{self, Component, Finding};
 use super::words;
 use crate::cli::cache::CacheOption;
+use crate::cli::sandbox::{Sandbox, TOOL};
 use crate::cli::{table, terminal};
 
 /// Arguments of `noetl tool check`.

@@ -12,7 +12,6 @@ mod project;
 mod pull;
 mod push;
 mod remove;
-pub mod sandbox;
 mod show;
 mod target;
 mod test;

@@ -83,7 +83,7 @@ impl Found {
         all.retain(|told| {
             let same = |fault: &Diagnostic| (fault.line, fault.column) == (told.line, told.column);
             let missing = |(step, field): &(Option<String>, &str)| {
-                *step == told.step && told.message == format!("`{field}` is missing")
+                *step == told.step && told.is_missing(field)
             };
             !faults.iter().any(same) && !stand_ins.iter().any(missing)
         });

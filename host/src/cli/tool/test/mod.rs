@@ -16,12 +16,12 @@ use uuid::Uuid;
 
 use super::build;
 use super::project::Project;
-use super::sandbox::{Sandbox, TOOL};
 use super::target::Component;
 use crate::capabilities::log::Entry;
 use crate::cli::cache::CacheOption;
 use crate::cli::failure::Failure;
 use crate::cli::judge;
+use crate::cli::sandbox::{Sandbox, TOOL};
 use crate::cli::terminal;
 use crate::grants::Grant;
 use crate::sandbox::{ErrorCategory, Limits, StepError, StepOutcome, StepRequest, Usage};
