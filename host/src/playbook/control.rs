@@ -81,6 +81,15 @@ pub(super) fn each(reader: &mut Reader<'_>, fields: &[Entry]) -> Option<Loop> {
     })
 }
 
+/// What a loop calls an item, whatever else is wrong with it.
+pub(super) fn element(fields: &[Entry]) -> Option<&str> {
+    let entries = find(fields, "loop")?.value.entries();
+    match &find(entries, "element")?.value.kind {
+        Kind::Text(name) => Some(name),
+        _ => None,
+    }
+}
+
 /// Whether items can have this name; why not is reported.
 fn is_element(reader: &mut Reader<'_>, entries: &[Entry], name: &str) -> bool {
     let fault = if !is_identifier(name) {

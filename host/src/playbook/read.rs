@@ -369,11 +369,13 @@ impl Reader<'_> {
         let line = find(fields, "step").map_or(position.line, |step| step.position.line);
         let description = self.description(fields, "");
         let each = control::each(self, fields);
-        let locals: Vec<&str> = match &each {
-            Some(each) => {
-                self.elements.insert(name.clone(), each.element.clone());
-                vec!["loop", &each.element]
-            }
+        // Even if the loop is broken, its names elsewhere are no second mistake.
+        let element = control::element(fields);
+        if let Some(element) = element {
+            self.elements.insert(name.clone(), element.to_owned());
+        }
+        let locals: Vec<&str> = match find(fields, "loop") {
+            Some(_) => element.into_iter().chain(["loop"]).collect(),
             None => Vec::new(),
         };
         let body = tool::body(self, fields, "", false, position, &locals);

@@ -193,6 +193,11 @@ async fn a_loop_over_something_else_fails() {
     )
     .await;
     assert!(told[0].contains("a loop needs a list"), "{told:?}");
+    assert_eq!(
+        told.len(),
+        1,
+        "the item's name is no second mistake: {told:?}"
+    );
     let told = refused(&server, "loop-mode", &LOOP.replace("MODE", "mode: paralel")).await;
     assert!(told[0].contains("`sequential` or `parallel`"), "{told:?}");
 
