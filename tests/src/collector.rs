@@ -14,7 +14,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode as SpanStatus;
 use prost::Message;
-use tokio::net::TcpListener;
+
+use crate::service::serve;
 
 /// A running collector, on a free port.
 pub struct Collector {
@@ -47,13 +48,11 @@ pub struct Span {
 impl Collector {
     /// Starts it.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let spans = Spans::default();
         let router = Router::new()
             .route("/v1/traces", post(receive))
             .with_state(Arc::clone(&spans));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = format!("http://{}", serve(|_| router).await);
         Self { url, spans }
     }
 

@@ -8,12 +8,14 @@ mod collector;
 mod database;
 mod process;
 mod server;
+mod service;
 mod token;
 
 pub use collector::{Collector, Span};
 pub use database::{Database, scalar};
 pub use process::Process;
 pub use server::{Caller, Log, Reply, Server, make_key, noetl, root};
+pub use service::serve;
 pub use token::token;
 
 /// A server with the shipped playbooks and the credential `pg_demo`.

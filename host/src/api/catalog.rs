@@ -387,8 +387,8 @@ fn ways(next: &Next, playbook: &Playbook) -> Vec<NextDocument> {
         Next::Branches { branches, default } => branches
             .iter()
             .map(|branch| NextDocument {
-                when: Some(branch.condition.source().to_owned()),
-                line: Some(branch.line),
+                when: Some(branch.condition.template.source().to_owned()),
+                line: Some(branch.condition.line),
                 ..way(&branch.then, false)
             })
             .chain((!default.is_empty()).then(|| way(default, true)))

@@ -1,9 +1,13 @@
 //! Cases: what shall come of them, and whether it did.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
+use super::failure::Failure;
 use super::files::File;
+use super::terminal;
 use crate::sandbox::{ErrorCategory, StepError};
 use crate::yaml::{self, Diagnostics, Entry, Kind, Node, Position, Report, Source, find};
 
@@ -194,6 +198,29 @@ pub fn faults(expected: &Expected, result: &Result<Value, StepError>) -> Vec<Str
             }
         }
     }
+}
+
+/// A case that was played, as a line.
+pub fn line(case: &str, faults: &[String], time: Duration) -> String {
+    let verdict = match faults.is_empty() {
+        true => "ok",
+        false => "FAILED",
+    };
+    terminal::timed(&format!("{case} ... {verdict}"), time)
+}
+
+/// How many cases came out how, as the last line.
+pub fn counts(played: usize, failed: usize, left_out: usize) -> String {
+    let passed = played - failed;
+    format!("\n{passed} passed; {failed} failed; {left_out} left out")
+}
+
+/// The error of a filter that leaves out all cases.
+pub fn none_chosen(total: usize, filter: Option<&str>) -> Failure {
+    let filter = filter.unwrap_or_default();
+    Failure::new(format!(
+        "none of the {total} cases has '{filter}' in its name"
+    ))
 }
 
 fn told(error: &StepError) -> String {

@@ -3,7 +3,18 @@
 use super::failure::Failure;
 use super::files::File;
 use super::terminal;
+use crate::playbook::Playbook;
+use crate::tool::Toolset;
 use crate::yaml::Diagnostics;
+
+/// The playbook in a file.
+///
+/// # Errors
+/// The file has mistakes.
+pub fn parse(file: &File, tools: &Toolset) -> Result<Playbook, Failure> {
+    crate::playbook::parse(&file.name, &file.text, tools)
+        .map_err(|diagnostics| failure(file, &diagnostics))
+}
 
 /// The error of a file whose mistakes are drawn below its lines.
 pub fn failure(file: &File, diagnostics: &Diagnostics) -> Failure {

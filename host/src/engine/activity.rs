@@ -166,8 +166,7 @@ impl Activity {
             (Work::Each(items), Some(each)) => self.each(step, action, each, items).await,
             (Work::Once(prepared), _) => {
                 let before = self.past.attempts.get(&None).copied().unwrap_or_default();
-                let scope = self.scope.clone();
-                let once = self.attempts(step, action, &scope, Some(*prepared), None, before);
+                let once = self.attempts(step, action, &self.scope, Some(*prepared), None, before);
                 let (done, _) = once.await;
                 Ended {
                     result: done.result.map(|data| Given {

@@ -25,7 +25,7 @@ use super::step::{located, prepare, render, template_error};
 use super::tokens::Tokens;
 use super::{Engine, Event, Execution, ExecutionLimits, Listener, Plan, StepRecord, merge};
 use crate::capabilities::log::Entry;
-use crate::playbook::{Action, Next, Step};
+use crate::playbook::{Action, Condition, Next, Step};
 use crate::sandbox::{ErrorCategory, StepError, Usage};
 use crate::store::{EventRecord, Finished, RecordError};
 use crate::template::Scope;
@@ -673,10 +673,10 @@ impl Walk {
         };
         for branch in branches {
             let playbook = &self.context.plan.playbook;
-            let holds = branch
-                .condition
+            let Condition { template, line } = &branch.condition;
+            let holds = template
                 .is_true(scope)
-                .map_err(|e| template_error(playbook, step, branch.line, "next.when", e))?;
+                .map_err(|e| template_error(playbook, step, *line, "next.when", e))?;
             if holds {
                 return Ok(branch.then.clone());
             }

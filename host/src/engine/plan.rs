@@ -1,6 +1,6 @@
 //! A playbook with what the scheduler derives from it once.
 
-use crate::playbook::{Join, Playbook, reaches};
+use crate::playbook::{Join, Playbook, reaches, sources};
 
 /// A playbook and what the scheduler needs to know of its graph.
 pub struct Plan {
@@ -77,11 +77,6 @@ impl Graph {
             .filter(move |candidate| !blocked(candidate))
             .map(|(_, step)| step)
     }
-}
-
-fn sources(next: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let of = |step| (0..next.len()).filter(move |&from: &usize| next[from].contains(&step));
-    (0..next.len()).map(|step| of(step).collect()).collect()
 }
 
 #[cfg(test)]

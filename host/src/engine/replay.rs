@@ -1,7 +1,7 @@
 //! An execution walked once more from its record, without running anything: whether
 //! the same results lead the same way.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -73,7 +73,8 @@ impl Difference {
 #[derive(Debug, Default, Clone)]
 struct Run {
     args: Value,
-    items: Vec<(u64, Value)>,
+    /// What the items of its loop were given, by index.
+    items: BTreeMap<u64, Value>,
     finished: Value,
 }
 
@@ -105,8 +106,7 @@ fn of(step: String, visit: u32, run: &Run, again: &Run) -> ReplayedStep {
         true => Difference::between("args", &run.args, &again.args),
         // Only items that ended are recorded.
         false => run.items.iter().find_map(|(index, args)| {
-            let same = again.items.iter().find(|(at, _)| at == index);
-            let now = same.map_or(&Value::Null, |(_, args)| args);
+            let now = again.items.get(index).unwrap_or(&Value::Null);
             Difference::between("args", args, now)
         }),
     };
@@ -119,7 +119,7 @@ fn of(step: String, visit: u32, run: &Run, again: &Run) -> ReplayedStep {
         status: then["status"].as_str().unwrap_or_default().to_owned(),
         args: match run.items.is_empty() {
             true => run.args.clone(),
-            false => run.items.iter().map(|(_, args)| args.clone()).collect(),
+            false => run.items.values().cloned().collect(),
         },
         result: then["result"].clone(),
         vars: then["vars"].clone(),
@@ -145,11 +145,10 @@ fn runs<'e>(
             "item_finished" => {
                 let index = data["index"].as_u64().unwrap_or_default();
                 let items = &mut open.entry(step.to_owned()).or_default().items;
-                items.push((index, data["args"].take()));
+                items.insert(index, data["args"].take());
             }
             "step_finished" => {
                 let mut run = open.remove(step).unwrap_or_default();
-                run.items.sort_by_key(|(index, _)| *index);
                 run.finished = data;
                 let visit = visits.entry(step.to_owned()).or_default();
                 *visit += 1;

@@ -226,7 +226,8 @@ pub(super) fn prepare_sink(
         "credential": sink.credential,
         "copy": {"table": sink.table, "key": sink.key},
     });
-    let args = json!({"rows": rows});
+    // They may be many: `json!` would copy them.
+    let args = Value::Object(Map::from_iter([("rows".to_owned(), Value::Array(rows))]));
     Ok(place.request(may, config, args, Some(sink.credential.clone())))
 }
 

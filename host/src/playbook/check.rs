@@ -1,7 +1,7 @@
 //! What is wrong with the workflow as a whole.
 
 use super::model::{Join, Step};
-use super::reach::reaches;
+use super::reach::{reaches, sources};
 use crate::yaml::{Added, Position, Report};
 
 /// Reports steps that no way leads to, circles with no way out, and joins that can't
@@ -38,6 +38,8 @@ struct Flow<'a> {
     steps: &'a [Step],
     /// `reaches[a][b]`: there is a way of one or more transitions from a to b.
     reaches: Vec<Vec<bool>>,
+    /// The steps that lead to each.
+    sources: Vec<Vec<usize>>,
 }
 
 impl<'a> Flow<'a> {
@@ -46,6 +48,7 @@ impl<'a> Flow<'a> {
         Self {
             steps,
             reaches: reaches(&next),
+            sources: sources(&next),
         }
     }
 
@@ -88,9 +91,7 @@ impl<'a> Flow<'a> {
 
     fn joins(&self, report: &mut Report) {
         for (index, step) in self.steps.iter().enumerate() {
-            let from: Vec<usize> = (0..self.steps.len())
-                .filter(|&from| self.steps[from].targets().any(|to| to == index))
-                .collect();
+            let from = &self.sources[index];
             match step.join {
                 Join::Open => {}
                 Join::Any if self.reaches[index][index] => {
@@ -112,7 +113,7 @@ impl<'a> Flow<'a> {
                     .hint("take `join` away, or lead another step here");
                 }
                 Join::Any => {}
-                Join::All => self.complete(index, &from, report),
+                Join::All => self.complete(index, from, report),
             }
         }
     }

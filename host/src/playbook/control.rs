@@ -7,7 +7,7 @@ use super::model::{Assert, Condition, Join, Loop, Retry};
 use super::read::{RESERVED, Reader, is_identifier};
 use crate::limits::Unit;
 use crate::template::ValueTemplate;
-use crate::yaml::{Entry, Kind, Node, find};
+use crate::yaml::{Entry, Kind, Node, find, find_text};
 
 const LOOP: [&str; 5] = ["collection", "element", "mode", "concurrency", "on_failure"];
 const RETRY: [&str; 7] = [
@@ -83,11 +83,7 @@ pub(super) fn each(reader: &mut Reader<'_>, fields: &[Entry]) -> Option<Loop> {
 
 /// What a loop calls an item, whatever else is wrong with it.
 pub(super) fn element(fields: &[Entry]) -> Option<&str> {
-    let entries = find(fields, "loop")?.value.entries();
-    match &find(entries, "element")?.value.kind {
-        Kind::Text(name) => Some(name),
-        _ => None,
-    }
+    find_text(find(fields, "loop")?.value.entries(), "element")
 }
 
 /// Whether items can have this name; why not is reported.

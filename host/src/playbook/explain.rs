@@ -98,7 +98,7 @@ impl Playbook {
                     format!(
                         "{or}{verb} {} when {}",
                         names(then),
-                        condition.source().trim()
+                        condition.template.source().trim()
                     )
                 });
                 let default = format!("else {verb} {}", names(default));

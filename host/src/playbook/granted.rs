@@ -53,14 +53,19 @@ impl Playbook {
             Some(task) => format!("workbook.{task}.{field}"),
             None => field.to_owned(),
         };
-        let tool = &action.reference.name;
+        let sink = step.sink.as_ref();
         // What another playbook runs is checked where that one is registered.
         let is_call = matches!(action.kind, ActionKind::Playbook { .. });
-        if !is_call && !grant.allows_tool(tool) {
+        let tool = (!is_call).then(|| (&action.reference.name, action.position, of_task("tool")));
+        let of_sink = sink.map(|sink| (&sink.tool.name, sink.position, "sink.tool".to_owned()));
+        for (tool, position, field) in tool.into_iter().chain(of_sink) {
+            if grant.allows_tool(tool) {
+                continue;
+            }
             caller.denied("tool", tool.as_str());
             add(
-                action.position,
-                of_task("tool"),
+                position,
+                field,
                 format!("the tool `{tool}` is not granted to the tenant `{tenant}`"),
                 Some(format!(
                     "the operator can add it to `tenants.{tenant}.tools` in the grants file"
@@ -78,25 +83,8 @@ impl Playbook {
                 .map(|(alias, at)| (alias, *at, of_task("auth"))),
             ActionKind::Python { .. } | ActionKind::Playbook { .. } => None,
         };
-        let sink = step.sink.as_ref();
-        if let Some(sink) = sink
-            && !grant.allows_tool(&sink.tool.name)
-        {
-            caller.denied("tool", sink.tool.name.as_str());
-            add(
-                sink.position,
-                "sink.tool".into(),
-                format!(
-                    "the tool `{}` is not granted to the tenant `{tenant}`",
-                    sink.tool.name
-                ),
-                Some(format!(
-                    "the operator can add it to `tenants.{tenant}.tools` in the grants file"
-                )),
-            );
-        }
-        let sink = sink.map(|sink| (&sink.credential, sink.position, "sink.auth".to_owned()));
-        for (credential, position, field) in credential.into_iter().chain(sink) {
+        let of_sink = sink.map(|sink| (&sink.credential, sink.position, "sink.auth".to_owned()));
+        for (credential, position, field) in credential.into_iter().chain(of_sink) {
             if grant.credentials.allows(credential) {
                 continue;
             }

@@ -27,7 +27,7 @@ pub use model::{
     Action, ActionKind, Assert, Branch, Condition, Join, Loop, Next, OnRestart, Output, Playbook,
     Retry, Sink, Step, Var,
 };
-pub use reach::reaches;
+pub use reach::{reaches, sources};
 
 use crate::tool::Toolset;
 use crate::yaml;

@@ -297,9 +297,7 @@ impl Next {
 #[derive(Debug, Clone)]
 pub struct Branch {
     /// The condition.
-    pub condition: Template,
-    /// The condition's line.
-    pub line: usize,
+    pub condition: Condition,
     /// The steps taken if it holds, side by side.
     pub then: Vec<usize>,
 }

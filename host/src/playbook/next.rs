@@ -185,10 +185,8 @@ fn branch(
             return None;
         }
     };
-    let condition = condition?;
     Some(Branch {
-        condition: condition.template,
-        line: condition.line,
+        condition: condition?,
         then,
     })
 }

@@ -122,12 +122,7 @@ impl Reader<'_> {
         let keys: Option<Vec<&str>> = workload
             .as_ref()
             .map(|workload| workload.keys().map(String::as_str).collect());
-        let lists = ["workflow", "finally"].into_iter();
-        let items = lists.filter_map(|key| match &find(top, key)?.value.kind {
-            Kind::List(items) => Some(items),
-            _ => None,
-        });
-        let variables: HashSet<&str> = items.flatten().flat_map(declared).collect();
+        let variables: HashSet<&str> = step_nodes(top).flat_map(declared).collect();
         names::check(
             &self.uses,
             keys.as_deref(),
@@ -695,6 +690,16 @@ fn declared(step: &Node) -> Vec<&str> {
         Some(Kind::Map(vars)) => vars.iter().map(|var| var.key.as_str()).collect(),
         _ => Vec::new(),
     }
+}
+
+/// The steps of the workflow and of `finally`, whatever is wrong with them.
+pub(super) fn step_nodes(top: &[Entry]) -> impl Iterator<Item = &Node> {
+    let lists = ["workflow", "finally"].into_iter();
+    let lists = lists.filter_map(|key| match &find(top, key)?.value.kind {
+        Kind::List(items) => Some(items),
+        _ => None,
+    });
+    lists.flatten()
 }
 
 fn is_name(name: &str) -> bool {

@@ -156,7 +156,7 @@ fn a_playbook_becomes_a_model() {
         (branches[0].then.as_slice(), default.as_slice()),
         ([2].as_slice(), [3].as_slice())
     );
-    assert_eq!(branches[0].line, line_of(LOGIN, "when:"));
+    assert_eq!(branches[0].condition.line, line_of(LOGIN, "when:"));
 
     let upsert = playbook.steps[2].action.as_ref().unwrap();
     let ActionKind::Postgres {

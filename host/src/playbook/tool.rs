@@ -7,7 +7,7 @@ use super::model::{Action, ActionKind};
 use super::read::Reader;
 use super::schema;
 use crate::limits::{self, Setting};
-use crate::template::{SqlTemplate, ValueTemplate};
+use crate::template::{SqlTemplate, ValueTemplate, nearest};
 use crate::tool::{Missing, Reference, Tool, Toolset};
 use crate::yaml::{Entry, Kind, Node, Position, Style, find};
 
@@ -216,12 +216,12 @@ pub(super) fn body(
                     .report
                     .add(tool.value.position, missing.to_string())
                     .field(format!("{prefix}tool"));
-                let known = || known.iter().map(String::as_str);
-                let is_near = crate::template::nearest(name, known()).is_some();
-                if !is_near && reader.tools.names().next().is_none() {
+                let known = known.iter().map(String::as_str);
+                let found_none = reader.tools.names().next().is_none();
+                if found_none && nearest(name, known.clone()).is_none() {
                     added.hint(NO_COMPONENTS);
                 } else if matches!(missing, Missing::Tool(_)) {
-                    added.suggest(name, known());
+                    added.suggest(name, known);
                 }
                 None
             }
@@ -234,7 +234,7 @@ pub(super) fn body(
 const NO_COMPONENTS: &str = "no tool's component was found here: build them with 'make guests', or name their directory with --components";
 
 /// Tools whose fields are the language's own.
-const LANGUAGE: [&str; 4] = ["python", "postgres", "playbook", "workbook"];
+pub(super) const LANGUAGE: [&str; 4] = ["python", "postgres", "playbook", "workbook"];
 
 fn known_tools(tools: &Toolset, is_task: bool) -> Vec<String> {
     let of_language = LANGUAGE
@@ -413,7 +413,7 @@ fn plugin(
     let mut config = Vec::new();
     for entry in rest.clone() {
         let field = format!("{prefix}{}", entry.key);
-        if let Some(near) = crate::template::nearest(&entry.key, of_language.iter().copied())
+        if let Some(near) = nearest(&entry.key, of_language.iter().copied())
             && !tool.config().is_some_and(|schema| schema.names(&entry.key))
         {
             reader

@@ -422,13 +422,7 @@ const TABLE: &[Unsupported] = &[
     ),
     row(
         Place::Name,
-        &["this", "response"],
-        "",
-        "what the tool gave is `{{ result.data }}`",
-    ),
-    row(
-        Place::Name,
-        &["data"],
+        &["this", "response", "data"],
         "",
         "what the tool gave is `{{ result.data }}`",
     ),

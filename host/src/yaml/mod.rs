@@ -12,9 +12,9 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use format::{FormatError, format};
 pub use tree::Position;
 
-pub(crate) use report::{Added, Report};
+pub(crate) use report::{Added, MAX_FAULTS, Report};
 pub(crate) use text::{Source, Style};
-pub(crate) use tree::{Entry, Kind, Node, entries_to_json, find};
+pub(crate) use tree::{Entry, Kind, Node, entries_to_json, find, find_text};
 
 /// Reads a text as YAML; what is wrong goes into the report.
 pub(crate) fn read(text: &str, source: &Source<'_>, report: &mut Report) -> Option<Node> {

@@ -3,7 +3,7 @@ use super::tree::{Entry, Kind, Node, Position};
 use crate::visible::cut;
 
 /// Nobody reads more, and each costs looking for a suggestion.
-const MAX: usize = 100;
+pub(crate) const MAX_FAULTS: usize = 100;
 
 /// Collects diagnostics while a file is read.
 pub(crate) struct Report {
@@ -75,7 +75,7 @@ impl Report {
 
     /// Whether there are so many that no more are worth looking for.
     pub(crate) fn is_full(&self) -> bool {
-        self.found.len() >= MAX
+        self.found.len() >= MAX_FAULTS
     }
 
     pub(crate) fn add(&mut self, position: Position, message: impl Into<String>) -> Added<'_> {

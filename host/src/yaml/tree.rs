@@ -104,6 +104,14 @@ pub(crate) fn find<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Entry> {
     entries.iter().find(|entry| entry.key == key)
 }
 
+/// The text under this key.
+pub(crate) fn find_text<'n>(entries: &'n [Entry], key: &str) -> Option<&'n str> {
+    match &find(entries, key)?.value.kind {
+        Kind::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
 /// Why a text is no YAML that is accepted.
 #[derive(Debug)]
 pub(super) struct Failure {

@@ -1,10 +1,12 @@
 //! What authors of playbooks use: validate, graph, fmt, test.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 
 use noetl_tests::{noetl, root, server};
 use serde_json::Value;
+
+use crate::cli::Place;
 
 const ORDERS: &str = r#"apiVersion: noetl.io/v1
 kind: Playbook
@@ -41,20 +43,6 @@ workflow:
       - step: end
   - step: end
 "#;
-
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Place {
-        Place(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let file = self.0.path().join(name);
-        std::fs::write(&file, text).expect("it can be written");
-        file
-    }
-}
 
 async fn run(arguments: &[&str], file: &Path) -> Output {
     noetl()

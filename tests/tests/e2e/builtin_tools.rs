@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use noetl_tests::{Reply, Server};
+use noetl_tests::{Reply, Server, serve};
 use serde_json::{Value, json};
 
 use crate::examples::server;
@@ -55,12 +55,7 @@ async fn api() -> String {
                 )
             }),
         );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
+    serve(|_| router).await
 }
 
 fn playbook(steps: &str) -> String {

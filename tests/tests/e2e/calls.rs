@@ -5,7 +5,7 @@ use std::time::Duration;
 use noetl_tests::{Database, Server, server};
 use serde_json::{Value, json};
 
-use crate::executions::{ended, record, start, wait};
+use crate::executions::{ended, killed_to_go_on, record, start, wait};
 use crate::flow::playbook;
 
 const ADD: &str = r#"
@@ -261,13 +261,7 @@ output: {sum: 7}
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let (store, demo) = server.kill().await;
-    let mut connection = demo.connect().await;
-    sqlx::query("CREATE TABLE go_on ()")
-        .execute(&mut connection)
-        .await
-        .expect("a table");
-    let server = Server::start_with(store, demo).await;
+    let (server, _) = killed_to_go_on(server).await;
     let record = wait(&server, &id, ended).await;
     assert_eq!(record["status"], "success", "{record:#?}");
     let called = executions_of(&server, "test/calls-resumed").await;

@@ -41,10 +41,10 @@ workflow:
 "#;
 
 /// A directory for one test, which PostgreSQL's account can reach too.
-struct Place(tempfile::TempDir);
+pub struct Place(pub tempfile::TempDir);
 
 impl Place {
-    fn new() -> Place {
+    pub fn new() -> Place {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a temporary directory");
         let open = std::fs::Permissions::from_mode(0o755);
@@ -52,7 +52,7 @@ impl Place {
         Place(directory)
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.0.path().join(name);
         std::fs::write(&file, text).expect("it can be written");
         file

@@ -3,7 +3,7 @@
 use noetl_tests::{Database, Reply, Server, server};
 use serde_json::{Value, json};
 
-use crate::executions::{ended, record, start, wait};
+use crate::executions::{ended, killed_to_go_on, record, start, wait};
 use crate::flow::{playbook, steps};
 
 async fn run(server: &Server, name: &str, rest: &str, payload: Value) -> Reply {
@@ -788,13 +788,7 @@ workflow:
         events.matches("item_finished").count() == 4
     })
     .await;
-    let (store, demo) = server.kill().await;
-    let mut connection = demo.connect().await;
-    sqlx::query("CREATE TABLE go_on ()")
-        .execute(&mut connection)
-        .await
-        .expect("a table");
-    let server = Server::start_with(store, demo).await;
+    let (server, mut connection) = killed_to_go_on(server).await;
     let record = wait(&server, &id, ended).await;
     assert_eq!(record["status"], "success", "{:#?}", record["error"]);
     let ran: i64 = sqlx::query_scalar("SELECT count(*) FROM ran")

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use noetl_tests::{Database, Server, server};
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 
 /// A playbook of two python steps; the second is `code`.
 fn python(path: &str, code: &str) -> String {
@@ -47,6 +48,18 @@ pub async fn wait(server: &Server, id: &str, until: impl Fn(&Value) -> bool) -> 
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A server after this one was killed, and a connection to the database of its playbooks,
+/// which now has the table `go_on` that a step waits for.
+pub async fn killed_to_go_on(server: Server) -> (Server, PgConnection) {
+    let (store, demo) = server.kill().await;
+    let mut connection = demo.connect().await;
+    sqlx::query("CREATE TABLE go_on ()")
+        .execute(&mut connection)
+        .await
+        .expect("a table");
+    (Server::start_with(store, demo).await, connection)
 }
 
 pub fn ended(record: &Value) -> bool {

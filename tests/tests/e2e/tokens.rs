@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use noetl_tests::{Reply, Server};
+use noetl_tests::{Reply, Server, serve};
 use rsa::Generate;
 use rsa::pkcs1::EncodeRsaPrivateKey;
 use serde_json::{Value, json};
@@ -50,25 +50,24 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) async fn start(keys: Value) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port");
-        let issuer = format!("http://{}", listener.local_addr().expect("an address"));
         let keys = Arc::new(Mutex::new(keys));
-        let (served, document) = (
-            Arc::clone(&keys),
-            json!({"issuer": issuer, "jwks_uri": format!("{issuer}/keys")}),
-        );
-        let router = axum::Router::new()
-            .route(
-                "/.well-known/openid-configuration",
-                get(async move || axum::Json(document)),
-            )
-            .route(
-                "/keys",
-                get(async move || axum::Json(json!({"keys": *served.lock().expect("no panic")}))),
-            );
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let served = Arc::clone(&keys);
+        let address = serve(|address| {
+            let issuer = format!("http://{address}");
+            let document = json!({"issuer": issuer, "jwks_uri": format!("{issuer}/keys")});
+            axum::Router::new()
+                .route(
+                    "/.well-known/openid-configuration",
+                    get(async move || axum::Json(document)),
+                )
+                .route(
+                    "/keys",
+                    get(async move || {
+                        axum::Json(json!({"keys": *served.lock().expect("no panic")}))
+                    }),
+                )
+        });
+        let issuer = format!("http://{}", address.await);
         Self { issuer, keys }
     }
 

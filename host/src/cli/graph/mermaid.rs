@@ -101,7 +101,10 @@ impl Chart {
             Next::All(steps) => route(steps, None),
             Next::Branches { branches, default } => {
                 for branch in branches {
-                    route(&branch.then, Some(expression(branch.condition.source())));
+                    route(
+                        &branch.then,
+                        Some(expression(branch.condition.template.source())),
+                    );
                 }
                 route(default, Some("else".to_owned()));
             }

@@ -27,8 +27,7 @@ impl Graph {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let tools = self.components.toolset()?;
         let file = files::read(&self.file)?;
-        let playbook = crate::playbook::parse(&file.name, &file.text, &tools)
-            .map_err(|diagnostics| mistakes::failure(&file, &diagnostics))?;
+        let playbook = mistakes::parse(&file, &tools)?;
         terminal::out(&mermaid::flowchart(&playbook));
         Ok(ExitCode::SUCCESS)
     }

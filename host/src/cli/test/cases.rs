@@ -52,7 +52,7 @@ pub fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         if path.is_dir() {
             let before = found.len();
             for file in files::read_all(std::slice::from_ref(path))? {
-                found.extend(beside(Path::new(&file.name)).filter(|cases| cases.is_file()));
+                found.extend(beside(&file.path).filter(|cases| cases.is_file()));
             }
             if found.len() == before {
                 let message = format!("no playbook in {} has cases", path.display());

@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use super::cache::CacheOption;
 use super::components::ComponentsOption;
-use super::failure::Failure;
 use super::{files, judge, mistakes, terminal};
 use crate::engine::Outcome;
 use crate::playbook::Playbook;
@@ -58,8 +57,7 @@ impl Test {
         for file in cases::find(&self.paths)? {
             let text = files::read(&file)?;
             let source = files::read(&cases::playbook_of(&file)?)?;
-            let playbook = crate::playbook::parse(&source.name, &source.text, &tools)
-                .map_err(|diagnostics| mistakes::failure(&source, &diagnostics))?;
+            let playbook = mistakes::parse(&source, &tools)?;
             let cases = cases::parse(&text, &playbook)
                 .map_err(|diagnostics| mistakes::failure(&text, &diagnostics))?;
             all.push((cases, playbook));
@@ -77,22 +75,15 @@ impl Test {
                 let began = Instant::now();
                 let result = play(&stage, playbook, file, case).await?;
                 if !self.json {
-                    let verdict = match result.faults.is_empty() {
-                        true => "ok",
-                        false => "FAILED",
-                    };
-                    let text = format!("{}: {} ... {verdict}", playbook.path, case.name);
-                    terminal::out(&terminal::timed(&text, began.elapsed()));
+                    let name = format!("{}: {}", playbook.path, case.name);
+                    let took = began.elapsed();
+                    terminal::out(&judge::line(&name, &result.faults, took));
                 }
                 played.push(result);
             }
         }
         if played.is_empty() {
-            let filter = self.filter.unwrap_or_default();
-            return Err(Failure::new(format!(
-                "none of the {left_out} cases has '{filter}' in its name"
-            ))
-            .into());
+            return Err(judge::none_chosen(left_out, self.filter.as_deref()).into());
         }
         let failed = played.iter().filter(|case| !case.faults.is_empty()).count();
         match self.json {
@@ -161,10 +152,7 @@ fn summary(played: &[Played<'_>], failed: usize, left_out: usize) {
             terminal::out(fault);
         }
     }
-    let passed = played.len() - failed;
-    terminal::out(&format!(
-        "\n{passed} passed; {failed} failed; {left_out} left out"
-    ));
+    terminal::out(&judge::counts(played.len(), failed, left_out));
 }
 
 fn as_json(played: &[Played<'_>], left_out: usize) -> Value {

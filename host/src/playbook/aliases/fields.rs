@@ -1,7 +1,7 @@
 //! What stands under the fields of a step: `auth`, `loop`, `retry`, `sink`.
 
-use super::{Pass, Place, text, value_of};
-use crate::yaml::{Entry, Kind, Node, Position, find};
+use super::{Pass, Place, value_of};
+use crate::yaml::{Entry, Kind, Node, Position, find, find_text};
 
 impl Pass<'_> {
     pub(super) fn auth(&mut self, auth: &mut Node, field: &str) {
@@ -27,7 +27,7 @@ impl Pass<'_> {
             return;
         }
         if let Some(source) = find(entries, "source") {
-            if text(entries, "source") == Some("credential") {
+            if find_text(entries, "source") == Some("credential") {
                 let position = source.position;
                 entries.retain(|entry| entry.key != "source");
                 let message = format!("`{field}.source` is left out: every credential is stored");

@@ -13,7 +13,7 @@ use std::fmt;
 use super::unsupported::{Place, find as unsupported};
 use super::{Diagnostic, Diagnostics};
 use crate::tool::Toolset;
-use crate::yaml::{Entry, Kind, Node, Position, Report, Source, find};
+use crate::yaml::{Entry, Kind, MAX_FAULTS, Node, Position, Report, Source, find, find_text};
 
 /// How something that could be written in another way was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,6 @@ pub(super) fn rewrite(tree: &mut Node, file: &str, tools: &Toolset, source: &Sou
 }
 
 /// Nobody reads more.
-const MAX_FAULTS: usize = 100;
 const MAX_NOTES: usize = 1000;
 
 impl Found {
@@ -127,7 +126,8 @@ impl Pass<'_> {
             self.about(task, "name");
             if let Kind::Map(fields) = &mut task.kind {
                 self.body(fields, true);
-                if let (Some("postgres"), Some(name)) = (text(fields, "tool"), text(fields, "name"))
+                if let (Some("postgres"), Some(name)) =
+                    (find_text(fields, "tool"), find_text(fields, "name"))
                 {
                     sql.push(name.to_owned());
                 }
@@ -175,7 +175,7 @@ impl Pass<'_> {
     }
 
     fn about(&mut self, item: &Node, key: &str) {
-        self.report.about(text(item.entries(), key));
+        self.report.about(find_text(item.entries(), key));
     }
 
     fn note(&mut self, position: Position, message: String) {
@@ -278,14 +278,6 @@ impl Pass<'_> {
             _ => format!("{prefix}{word}"),
         };
         added.field(field).hint(row.instead);
-    }
-}
-
-/// The text under a key.
-fn text<'n>(entries: &'n [Entry], key: &str) -> Option<&'n str> {
-    match &find(entries, key)?.value.kind {
-        Kind::Text(text) => Some(text),
-        _ => None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! The fields of steps and tasks.
 
-use super::{Pass, Place, entries_of, take, text, unsupported, value_of};
+use super::{Pass, Place, entries_of, take, unsupported, value_of};
+use crate::playbook::tool::LANGUAGE;
 use crate::tool::Reference;
-use crate::yaml::{Entry, Kind, Node, find};
+use crate::yaml::{Entry, Kind, Node, find, find_text};
 
 /// Values of `tool` and `type` that say where a step stands in the flow.
 const FLOW: [&str; 4] = ["start", "end", "router", "noop"];
@@ -28,7 +29,7 @@ impl Pass<'_> {
             return;
         };
         let position = entry.value.position;
-        let tool = text(fields, "tool").unwrap_or_default().to_owned();
+        let tool = find_text(fields, "tool").unwrap_or_default().to_owned();
         self.refuse(position, Place::Tool, &tool, "");
         match tool.as_str() {
             "python" => self.python(fields),
@@ -44,7 +45,7 @@ impl Pass<'_> {
             _ if unsupported(Place::Tool, &tool).is_some() => {}
             _ => self.plugin(fields, &tool),
         }
-        let of_language = ["python", "postgres", "workbook", "playbook"].contains(&tool.as_str());
+        let of_language = LANGUAGE.contains(&tool.as_str());
         if of_language {
             self.refuse_all(fields, Place::Step, "");
         }
@@ -87,17 +88,15 @@ impl Pass<'_> {
     }
 
     fn tool_of_type(&mut self, fields: &mut [Entry]) {
-        let tool = text(fields, "tool");
-        let is_plugin = tool
-            .is_some_and(|tool| !["python", "postgres", "workbook", "playbook"].contains(&tool));
-        if !is_plugin {
+        let tool = find_text(fields, "tool");
+        if tool.is_none_or(|tool| LANGUAGE.contains(&tool)) {
             self.rename(fields, "type", "tool");
         }
     }
 
     /// A router runs nothing.
     fn no_tool(&mut self, fields: &mut Vec<Entry>) {
-        let flow = text(fields, "tool").filter(|tool| FLOW.contains(tool));
+        let flow = find_text(fields, "tool").filter(|tool| FLOW.contains(tool));
         let Some(flow) = flow.map(str::to_owned) else {
             return;
         };
@@ -118,7 +117,7 @@ impl Pass<'_> {
         self.args(fields);
         self.external(fields, "code");
         self.refuse_all(fields, Place::Python, "");
-        if text(fields, "script").is_some() {
+        if find_text(fields, "script").is_some() {
             self.rename(fields, "script", "code");
         }
         if let Some(code) = find(fields, "code")

@@ -4,30 +4,26 @@
 
 use std::collections::HashSet;
 
-use super::{Pass, text};
-use crate::yaml::{Entry, Kind, Node, find};
+use super::Pass;
+use crate::playbook::read::step_nodes;
+use crate::yaml::{Entry, Kind, Node, find_text};
 
 impl Pass<'_> {
     /// Refuses `command_0` and `command_1.rows` of steps that are SQL. `tasks` are those of
     /// the workbook that are.
     pub(super) fn counts(&mut self, top: &[Entry], tasks: &[String]) {
-        let lists = ["workflow", "finally"].into_iter();
-        let items = lists.filter_map(|key| match &find(top, key)?.value.kind {
-            Kind::List(items) => Some(items),
-            _ => None,
-        });
-        let steps: Vec<&[Entry]> = items.flatten().map(Node::entries).collect();
-        let is_sql = |step: &&[Entry]| match text(step, "tool") {
+        let steps: Vec<&[Entry]> = step_nodes(top).map(Node::entries).collect();
+        let is_sql = |step: &&[Entry]| match find_text(step, "tool") {
             Some("postgres") => true,
             Some("workbook") => {
-                text(step, "name").is_some_and(|name| tasks.iter().any(|task| task == name))
+                find_text(step, "name").is_some_and(|name| tasks.iter().any(|task| task == name))
             }
             _ => false,
         };
         let sql: HashSet<&str> = steps
             .iter()
             .filter(|step| is_sql(step))
-            .filter_map(|step| text(step, "step"))
+            .filter_map(|step| find_text(step, "step"))
             .collect();
         if sql.is_empty() {
             return;
@@ -36,7 +32,7 @@ impl Pass<'_> {
         with_own.insert("result");
         for step in &steps {
             let roots = if is_sql(step) { &with_own } else { &sql };
-            self.report.about(text(step, "step"));
+            self.report.about(find_text(step, "step"));
             for entry in step.iter().filter(|entry| entry.key != "code") {
                 self.text(&entry.value, &entry.key, roots);
             }

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
-use noetl_tests::root;
+use noetl_tests::{root, serve};
 use serde_json::{Value, json};
 
 const DOCUMENT: &str = "docs/compatibility.md";
@@ -36,12 +36,7 @@ async fn api() -> String {
     let router = Router::new()
         .route("/things", any(echo))
         .route("/flaky", get(flaky));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
+    serve(|_| router).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

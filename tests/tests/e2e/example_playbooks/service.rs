@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use noetl_tests::serve;
 use serde_json::{Value, json};
 
 /// A request that came.
@@ -20,39 +21,39 @@ pub struct Asked {
     pub body: Value,
 }
 
+type AskedSoFar = Arc<Mutex<Vec<Asked>>>;
+
 /// A service of the test's own.
-#[derive(Clone)]
 pub struct Service {
     /// `127.0.0.1:PORT`
     pub address: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: AskedSoFar,
 }
 
 impl Service {
     /// Starts one on a free port.
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port");
-        let service = Self {
-            address: listener.local_addr().expect("an address").to_string(),
-            asked: Arc::default(),
-        };
-        let router = Router::new().fallback(take).with_state(service.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        service
+        let asked = AskedSoFar::default();
+        let router = Router::new().fallback(take).with_state(Arc::clone(&asked));
+        let address = serve(|_| router).await;
+        Self { address, asked }
     }
 
     /// The requests that began like this, in their order.
     pub fn asked(&self, begin: &str) -> Vec<Asked> {
         let asked = self.asked.lock().expect("no panic while it is held");
-        let asked = asked.iter().filter(|asked| asked.what.starts_with(begin));
-        asked.cloned().collect()
+        begun(&asked, begin).cloned().collect()
     }
 }
 
+fn begun<'a>(asked: &'a [Asked], begin: &str) -> impl Iterator<Item = &'a Asked> {
+    asked
+        .iter()
+        .filter(move |asked| asked.what.starts_with(begin))
+}
+
 async fn take(
-    State(service): State<Service>,
+    State(asked): State<AskedSoFar>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -62,8 +63,8 @@ async fn take(
     let body = serde_json::from_str(&body).unwrap_or(Value::Null);
     let key = headers.get("idempotency-key");
     let key = key.map(|key| key.to_str().expect("a text").to_owned());
-    let attempt = service.asked(&what).len() + 1;
-    let mut asked = service.asked.lock().expect("no panic while it is held");
+    let mut asked = asked.lock().expect("no panic while it is held");
+    let attempt = begun(&asked, &what).count() + 1;
     asked.push(Asked {
         what: what.clone(),
         key,

@@ -19,7 +19,6 @@ use super::project::Project;
 use super::target::Component;
 use crate::capabilities::log::Entry;
 use crate::cli::cache::CacheOption;
-use crate::cli::failure::Failure;
 use crate::cli::judge;
 use crate::cli::sandbox::{Sandbox, TOOL};
 use crate::cli::terminal;
@@ -80,11 +79,7 @@ impl Test {
         });
         let chosen: Vec<Case> = chosen.collect();
         if chosen.is_empty() {
-            let filter = self.filter.unwrap_or_default();
-            return Err(Failure::new(format!(
-                "none of the {total} cases has '{filter}' in its name"
-            ))
-            .into());
+            return Err(judge::none_chosen(total, self.filter.as_deref()).into());
         }
         if !self.json {
             let many = plural(chosen.len());
@@ -95,7 +90,8 @@ impl Test {
         for case in &chosen {
             let result = play(case, manifest, &sandbox).await;
             if !self.json {
-                terminal::out(&line(case, &result));
+                let took = result.usage.duration;
+                terminal::out(&judge::line(&case.name, &result.faults, took));
             }
             played.push((case, result));
         }
@@ -196,15 +192,6 @@ fn request(case: &Case) -> StepRequest {
     }
 }
 
-fn line(case: &Case, result: &Played) -> String {
-    let verdict = match result.faults.is_empty() {
-        true => "ok",
-        false => "FAILED",
-    };
-    let text = format!("{} ... {verdict}", case.name);
-    terminal::timed(&text, result.usage.duration)
-}
-
 fn summary(played: &[(&Case, Played)], failed: usize, total: usize) {
     for (case, result) in played {
         if result.faults.is_empty() {
@@ -221,11 +208,8 @@ fn summary(played: &[(&Case, Played)], failed: usize, total: usize) {
             terminal::out(&format!("log: {level}: {message}"));
         }
     }
-    let passed = played.len() - failed;
     let left_out = total - played.len();
-    terminal::out(&format!(
-        "\n{passed} passed; {failed} failed; {left_out} left out"
-    ));
+    terminal::out(&judge::counts(played.len(), failed, left_out));
 }
 
 fn as_json(manifest: &Manifest, played: &[(&Case, Played)], total: usize) -> Value {
